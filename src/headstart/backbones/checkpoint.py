@@ -1,0 +1,94 @@
+"""Read the tensors of a legacy PyTorch checkpoint with numpy alone, running none of its code."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from headstart.errors import BadWeights
+
+_MAGIC = 0x1950A86A20F9469CFC6C
+_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+
+
+@dataclass(frozen=True)
+class _Storage:
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    key: str
+    dtype: np.dtype[Any]
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+def _rebuild(
+    storage: tuple[str, np.dtype[Any]],
+    offset: int,
+    shape: tuple[int, ...],
+    stride: tuple[int, ...],
+    *_: object,
+) -> _Tensor:
+    key, dtype = storage
+    return _Tensor(key, dtype, offset, tuple(shape), tuple(stride))
+
+
+class _Reader(pickle.Unpickler):
+    """Knows the four names that a state dict needs and refuses every other one."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _rebuild
+        if module == "torch" and name in _DTYPES:
+            return _Storage(_DTYPES[name])
+        raise BadWeights(f"refused: the checkpoint asks for {module}.{name}")
+
+    def persistent_load(self, pid: Any) -> tuple[str, np.dtype[Any]]:
+        _, storage, key, *_ = pid
+        return key, storage.dtype
+
+
+def _array(tensor: _Tensor, flat: np.ndarray) -> np.ndarray:
+    size = tensor.dtype.itemsize
+    view = np.lib.stride_tricks.as_strided(
+        flat[tensor.offset :], tensor.shape, tuple(step * size for step in tensor.stride)
+    )
+    return view.copy()
+
+
+def _storages(file: IO[bytes], keys: list[str], dtypes: dict[str, np.dtype[Any]]) -> dict[str, np.ndarray]:
+    flat = {}
+    for key in keys:
+        (count,) = struct.unpack("<q", file.read(8))
+        flat[key] = np.frombuffer(file.read(count * dtypes[key].itemsize), dtypes[key])
+    if file.read(1):
+        raise BadWeights("refused: the checkpoint is longer than its tensors")
+    return flat
+
+
+def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
+    """All tensors of a legacy (pre-zip) checkpoint, name to array (float32 or int64).
+
+    Raises BadWeights for another format and for a pickle that asks for any other class.
+    """
+    with path.open("rb") as file:
+        if _Reader(file).load() != _MAGIC:
+            raise BadWeights(f"{path.name} is no legacy PyTorch checkpoint")
+        _Reader(file).load()
+        _Reader(file).load()
+        tensors: dict[str, _Tensor] = _Reader(file).load()
+        keys: list[str] = _Reader(file).load()
+        dtypes = {tensor.key: tensor.dtype for tensor in tensors.values()}
+        flat = _storages(file, keys, dtypes)
+    return {name: _array(tensor, flat[tensor.key]) for name, tensor in tensors.items()}

@@ -1,0 +1,185 @@
+"""Learn from a folder with one sub-folder of images per class, and leave the best model in the run folder.
+
+From the first second on there is a model in RUN/model; it is replaced only by one that the evidence says is
+at least as good. The same command on the same run folder goes on where a killed one stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.cli.progress import Progress, ProgressEvent, is_live
+from headstart.errors import BadConfig, BadInput
+from headstart.words.clock import Budget, CpuClock, WallClock
+
+if TYPE_CHECKING:
+    from headstart.learn.snapshot import Progressed, Snapshot
+    from headstart.words.task import Task
+
+_GRACE = 0.5  # seconds after T in which the run ends by itself; then it is ended
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `fit`."""
+    parser.add_argument("path", help="folder with one sub-folder of images per class")
+    parser.add_argument("--budget", default="20m", help="time: 90s, 20m, 1h (default 20m)")
+    parser.add_argument("--out", default="run", help="run folder (default run/)")
+    parser.add_argument("--test", help="folder of unlabelled images to predict along the way")
+    parser.add_argument("--config", help="a configuration as JSON, in place of the automatic one")
+    parser.add_argument("--workers", type=int, help="worker threads (default: one per core)")
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="what the budget counts (default wall)"
+    )
+    parser.add_argument("--no-report", action="store_true", help="do not write report.html at the end")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs `fit`; returns the exit code."""
+    clock = CpuClock() if options.clock == "cpu" else WallClock(already=_since_start())
+    budget = Budget.parse(options.budget)
+    if options.workers is not None and options.workers < 1:
+        raise BadInput(f"--workers is {options.workers}, but at least one worker is needed")
+    config_text = _read(options.config) if options.config else None
+    from headstart import api
+    from headstart.words.config import Config
+
+    config = Config.from_json(config_text) if config_text else None
+    out = Path(options.out)
+    request = api.Request(options.path, budget, out, options.test, config, clock, options.workers)
+    watchdog = _Watchdog(clock if options.clock == "wall" else None, budget, options)
+    view = _View(budget)
+    try:
+        for event in api.run(request):
+            view.show(event)
+            if view.published:
+                watchdog.armed = True
+    finally:
+        view.close()
+    watchdog.done = True
+    if not view.published:
+        raise BadInput(
+            f"the budget of {budget} ended before a first prediction: give more time (a second per 1000 files is enough)"
+        )
+    if not options.no_report:
+        from headstart.report.page import write_report
+
+        write_report(out)
+    return _say(options, out)
+
+
+def _since_start() -> float:
+    """Wall seconds since this process was started, imports included."""
+    try:
+        with open("/proc/self/stat") as file:
+            ticks = float(file.read().rsplit(")", 1)[1].split()[19])
+        with open("/proc/uptime") as file:
+            uptime = float(file.read().split()[0])
+        return max(uptime - ticks / os.sysconf("SC_CLK_TCK"), 0.0)
+    except (OSError, ValueError, IndexError, AttributeError):
+        return time.process_time()  # not Linux: imports are mostly processor time
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"the configuration {path!r} cannot be read: {error}") from error
+
+
+class _View:
+    """Shows events on stderr."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._progress = Progress(sys.stderr, budget.seconds, is_live(sys.stderr))
+        self._budget = budget.seconds
+        self._points: list[tuple[float, float]] = []
+        self._samples = 0
+        self.published = False
+
+    def show(self, event: Task | Progressed | Snapshot) -> None:
+        """Draw what happened."""
+        kind = type(event).__name__
+        if kind == "Task":
+            print(_found(event), file=sys.stderr)  # type: ignore[arg-type]
+        elif kind == "Snapshot":
+            self._points.append((event.seconds, event.evidence))  # type: ignore[union-attr]
+            self._samples, self.published = event.samples_seen, True  # type: ignore[union-attr]
+        else:
+            self._draw(event)  # type: ignore[arg-type]
+
+    def _draw(self, event: Progressed) -> None:
+        self._progress.update(
+            ProgressEvent(
+                event.seconds,
+                self._budget,
+                event.stage,
+                event.stage_done,
+                event.stage_total,
+                self._samples,
+                self._points[-1][1] if self._points else None,
+                self._points,
+                event.next,
+            )
+        )
+
+    def close(self) -> None:
+        """Leave the terminal clean."""
+        self._progress.close()
+
+
+def _found(task: Task) -> str:
+    test = f", {len(task.test)} to predict" if task.test else ""
+    skipped = f", {len(task.skipped)} files left out" if task.skipped else ""
+    return f"{task.name}: {len(task.train)} images of {len(task.classes)} classes{test}{skipped}"
+
+
+class _Watchdog:
+    """Ends the process should something still compute after T: what was published stands on disk."""
+
+    def __init__(self, clock: WallClock | None, budget: Budget, options: argparse.Namespace) -> None:
+        self.armed = self.done = False
+        if clock is not None:
+            threading.Thread(target=self._watch, args=(clock, budget, options), daemon=True).start()
+
+    def _watch(self, clock: WallClock, budget: Budget, options: argparse.Namespace) -> None:
+        while budget.left(clock) > -_GRACE:
+            time.sleep(min(max(budget.left(clock) + _GRACE, 0.02), 1.0))
+            if self.done:
+                return
+        if self.done:
+            return
+        if self.armed:
+            _say(options, Path(options.out))
+        else:
+            print(f"headstart: the budget of {budget} ended before a first prediction", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0 if self.armed else 2)
+
+
+def _say(options: argparse.Namespace, out: Path) -> int:
+    """The last words: where the model is and how to use it; or the same as JSON."""
+    model = out / "model"
+    if options.json:
+        from headstart.store.run import RunFolder
+
+        run = RunFolder.open(out, exclusive=False)
+        document: dict[str, Any] = run.read_run()
+        curve = [[row.seconds, row.score] for row in run.read_curve()]
+        keys = ("state", "ended", "evidence", "seconds", "cpu_seconds", "samples_seen", "skipped", "precision")
+        summary = {key: document.get(key) for key in keys}
+        summary |= {"run": str(out), "model": str(model), "curve": curve}
+        print(json.dumps(summary))
+    else:
+        print(f"model: {model}")
+        print(f"use:   headstart predict {shlex.quote(str(out))} NEW_IMAGES/ --csv out.csv")
+    sys.stdout.flush()
+    return 0

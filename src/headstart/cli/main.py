@@ -1,0 +1,58 @@
+"""The command: one verb per file, each loaded only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from headstart.errors import BadInput, HeadstartError
+from headstart.version import __version__
+
+VERBS = {
+    "fit": "learn from a folder of images under a time budget",
+    "predict": "label new images with a published model",
+    "report": "write a run's report as one HTML file",
+}
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command."""
+    top = argparse.ArgumentParser(
+        prog="headstart",
+        description="A folder of labelled images and a time budget in, the best classifier at every moment out.",
+    )
+    top.add_argument("--version", action="version", version=f"headstart {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, summary in VERBS.items():
+        module = import_module(f"headstart.cli.{verb}")
+        sub = verbs.add_parser(verb, help=summary, description=module.__doc__)
+        sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+        module.arguments(sub)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0, 2 for bad input, 1 for any other failure."""
+    # Workers are threads of ours: a second pool inside numpy would only fight them for the cores.
+    for name in _THREADS:
+        os.environ.setdefault(name, "1")
+    options = parser().parse_args(arguments)
+    try:
+        code: int = import_module(f"headstart.cli.{options.verb}").run(options)
+        return code
+    except BadInput as error:
+        print(f"headstart: {error}", file=sys.stderr)
+        return 2
+    except HeadstartError as error:
+        print(f"headstart: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("headstart: stopped; what was published before stands", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

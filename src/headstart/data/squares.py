@@ -1,0 +1,74 @@
+"""Squares of large files are decoded once and kept; small files are decoded again where that is cheaper.
+
+Which way a file takes depends on the file alone, so training, test and later prediction see the same pixels.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from headstart.data.images import Square, decode, shrink
+from headstart.words.task import Skipped
+
+LARGE = 256 << 10
+"""Files of more bytes count as large: about 1 megapixel of JPEG, where decoding costs more than a network."""
+KEPT = 224
+_MOST = 4 << 30  # bytes of squares on disk; beyond, large files are decoded again
+
+
+class Squares:
+    """Decodes files, and keeps the squares of large ones in a file of its own in `folder` (or nowhere)."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._lock = threading.Lock()
+        self._places: dict[str, int] = {}
+        self._file = (folder / "squares.u8").open("w+b", buffering=0) if folder else None
+        self._end = 0
+
+    def __call__(self, path: str, pixels: int) -> Square | Skipped:
+        """The image as uint8 [pixels, pixels, 3], or why it cannot be read. Any thread may call."""
+        try:
+            large = os.stat(path).st_size > LARGE and pixels <= KEPT
+        except (OSError, ValueError):
+            large = False  # decode says why
+        if not large:
+            return decode(path, pixels)
+        kept = self._kept(path)
+        if kept is None:
+            decoded = decode(path, KEPT)
+            if isinstance(decoded, Skipped):
+                return decoded
+            self._keep(path, decoded)
+            kept = decoded
+        return shrink(kept, pixels)
+
+    def _kept(self, path: str) -> Square | None:
+        with self._lock:
+            place = self._places.get(path)
+            if place is None or self._file is None:
+                return None
+            self._file.seek(place)
+            content = self._file.read(KEPT * KEPT * 3)
+        return np.frombuffer(content, np.uint8).reshape(KEPT, KEPT, 3)
+
+    def _keep(self, path: str, square: Square) -> None:
+        with self._lock:
+            if self._file is None or self._end + square.nbytes > _MOST:
+                return
+            try:
+                self._file.seek(self._end)
+                if self._file.write(square.tobytes()) != square.nbytes:
+                    return
+            except OSError:  # a full disk only means that this file is decoded again
+                return
+            self._places[path], self._end = self._end, self._end + square.nbytes
+
+    def close(self) -> None:
+        """Close the file of squares and remove it."""
+        if self._file is not None:
+            self._file.close()
+            Path(self._file.name).unlink(missing_ok=True)

@@ -1,0 +1,64 @@
+"""From scores to posteriors: a temperature, found on held-out scores.
+
+AUC per class compares different samples' scores, so the normalisation over classes matters even where
+it changes no sample's ranking.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.heads.ridge import Array
+from headstart.words.task import LabelKind
+
+_STEPS = 14
+_GOLDEN = (np.sqrt(5.0) - 1) / 2
+_TINY = 1e-9
+
+
+def posteriors(scores: Array, temperature: float, labels: LabelKind = "single") -> NDArray[np.float32]:
+    """Softmax (single-label) or logistic function per label (multi-label) of scores / temperature.
+
+    scores: [n, classes]; for multi-label tasks a score of 0 means even odds. Returns float32 [n, classes].
+    """
+    scaled = np.asarray(scores, np.float64) / temperature
+    if labels == "multi":
+        return (1.0 / (1.0 + np.exp(-np.clip(scaled, -30, 30)))).astype(np.float32)
+    scaled -= scaled.max(axis=1, keepdims=True)
+    np.exp(scaled, out=scaled)
+    scaled /= scaled.sum(axis=1, keepdims=True)
+    return scaled.astype(np.float32)
+
+
+def log_loss(scores: Array, indicator: Array, temperature: float, labels: LabelKind = "single") -> float:
+    """Mean negative log posterior of the truth, in nats per sample (per label for multi-label tasks)."""
+    estimate = np.clip(posteriors(scores, temperature, labels), _TINY, 1 - 1e-7)
+    if labels == "multi":
+        return float(-np.mean(indicator * np.log(estimate) + (1 - indicator) * np.log(1 - estimate)))
+    return float(-np.mean(np.log((estimate * indicator).sum(axis=1))))
+
+
+def temperature(scores: Array, indicator: Array, labels: LabelKind = "single") -> float:
+    """The temperature with the least log loss on held-out scores, by golden section on its logarithm.
+
+    Searches four decades around the scores' own spread.
+    """
+    spread = float(np.median(scores.max(axis=1) - np.median(scores, axis=1))) or 1.0
+    low, high = np.log(abs(spread) * 1e-2), np.log(abs(spread) * 1e2)
+
+    def loss(x: float) -> float:
+        return log_loss(scores, indicator, float(np.exp(x)), labels)
+
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    for _ in range(_STEPS):
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = loss(right)
+    return float(np.exp((low + high) / 2))

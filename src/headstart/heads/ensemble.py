@@ -1,0 +1,100 @@
+"""Members and their average: from the features of a sample to its posteriors. All that a model says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.heads.calibration import posteriors
+from headstart.heads.kernel import Kernel, Matrix
+from headstart.heads.neighbours import votes
+from headstart.words.task import LabelKind
+
+_ROWS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Member:
+    """One head, solved: class scores are k(x) @ weights + offset, with k(x) the kernel values to landmarks.
+
+    head: its kind, for people. blocks: whose features it reads. landmarks: it uses the first so many
+    training samples. weights: float [landmarks, classes] (of `neighbours`: the indicator), offset: [classes].
+    temperature: of the posterior. evidence: score on training samples that were held out.
+    """
+
+    head: str
+    blocks: tuple[str, ...]
+    kernel: Kernel
+    landmarks: int
+    weights: NDArray[np.floating]
+    offset: NDArray[np.floating]
+    temperature: float
+    evidence: float
+
+    def scores(self, products: Matrix, rows: Matrix, columns: Matrix) -> NDArray[np.float64]:
+        """Class scores float64 [m, classes] from inner products with the landmarks and squared norms."""
+        kernel = self.kernel(products, rows, columns)
+        if self.head == "neighbours":
+            return votes(kernel, self.weights)
+        return kernel @ self.weights + self.offset
+
+    def posteriors(self, products: Matrix, rows: Matrix, columns: Matrix, labels: LabelKind) -> Matrix:
+        """Posteriors float32 [m, classes]; arguments as in `scores`."""
+        return posteriors(self.scores(products, rows, columns), self.temperature, labels)
+
+
+def average(parts: Sequence[Matrix], weights: Sequence[float] | None = None) -> Matrix:
+    """The mean of posteriors, float32 [m, classes]."""
+    shares = np.full(len(parts), 1 / len(parts)) if weights is None else np.asarray(weights) / np.sum(weights)
+    result = np.zeros_like(parts[0])
+    for part, share in zip(parts, shares, strict=True):
+        result += part * np.float32(share)
+    return result
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The average of members, with the landmarks that they share.
+
+    landmarks: for each feature block the unit-length features of training samples, [n, dim]; a block
+    that came later may hold fewer samples, always the first ones.
+    """
+
+    members: tuple[Member, ...]
+    landmarks: Mapping[str, NDArray[np.floating]]
+    labels: LabelKind
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Every feature block that some member reads, in the order of the members."""
+        return tuple(dict.fromkeys(block for member in self.members for block in member.blocks))
+
+    def __call__(self, features: Mapping[str, Matrix]) -> Matrix:
+        """Posteriors float32 [m, classes] from unit-length features [m, dim] of each of `blocks`."""
+        samples = len(next(iter(features.values())))
+        parts = [self._some(features, slice(i, i + _ROWS_AT_ONCE)) for i in range(0, samples, _ROWS_AT_ONCE)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.members[0].offset)), np.float32)
+
+    def _some(self, features: Mapping[str, Matrix], rows: slice) -> Matrix:
+        products, own, theirs = {}, {}, {}
+        for block in self.blocks:
+            fixed = np.asarray(self.landmarks[block], np.float32)
+            products[block] = features[block][rows] @ fixed.T
+            own[block] = np.einsum("ij,ij->i", features[block][rows], features[block][rows])
+            theirs[block] = np.einsum("ij,ij->i", fixed, fixed)
+        parts = []
+        for member in self.members:
+            n = member.landmarks
+            total = np.sum([products[block][:, :n] for block in member.blocks], axis=0)
+            left = np.sum([own[block] for block in member.blocks], axis=0)
+            right = np.sum([theirs[block][:n] for block in member.blocks], axis=0)
+            parts.append(member.posteriors(total, left, right, self.labels))
+        return average(parts)
+
+
+def choose(evidence: Sequence[float], members: int) -> list[int]:
+    """Which candidates to average: those with the best evidence, at most so many, best first."""
+    return sorted(range(len(evidence)), key=lambda i: (-evidence[i], i))[:members]

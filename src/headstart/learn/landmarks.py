@@ -1,0 +1,91 @@
+"""Beyond the dual form: kernel coordinates at landmarks, with statistics that stream.
+
+With more samples than a kernel matrix should have, the first ones stay as landmarks L, and every sample x
+becomes z = R^-1 k_L(x) where R R' is the landmarks' kernel (Nyström). Heads are linear in z.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.heads.kernel import Kernel, Matrix
+from headstart.heads.lda import discriminant
+from headstart.heads.ridge import Array
+from headstart.heads.statistics import FoldStatistics
+from headstart.learn.candidates import Candidate, held_out_discriminant, judged
+from headstart.learn.products import Products
+from headstart.words.task import LabelKind
+
+LANDMARKS = 1024
+_FOLDS = 3
+_JITTER = 3e-5  # of the mean eigenvalue: products are in single precision
+_PENALTY = 1e-2
+Fetch = Callable[[str, NDArray[np.int64]], Matrix]
+
+
+class Landmarks:
+    """One combination of blocks at one kernel, fed with ever more samples."""
+
+    def __init__(self, blocks: Sequence[str], products: Sequence[Products], kernel: Kernel, classes: int) -> None:
+        count = min(LANDMARKS, *(len(block) for block in products))
+        pairs = [block.among(count) for block in products]
+        among, norms = np.sum([p for p, _ in pairs], axis=0), np.sum([n for _, n in pairs], axis=0)
+        self.blocks, self._norms, self.consumed = tuple(blocks), norms, 0
+        self.kernel = kernel.fitted(among, norms)
+        self._fixed = {name: block.features[:count] for name, block in zip(blocks, products, strict=True)}
+        values = self.kernel(among, norms, norms)
+        values[np.diag_indices_from(values)] += _JITTER * np.trace(values) / count
+        self._root = np.linalg.inv(np.linalg.cholesky(values)).T
+        self.statistics = FoldStatistics(count, classes, _FOLDS)
+        self._held: list[Matrix] = []
+
+    def coordinates(self, features: Sequence[Matrix]) -> Matrix:
+        """float32 [m, landmarks] from unit-length features of each block."""
+        products, norms = np.zeros((len(features[0]), len(self._norms)), np.float32), np.zeros(1, np.float32)
+        for block, own in zip(self.blocks, features, strict=True):
+            products += own @ self._fixed[block].astype(np.float32).T
+            norms = norms + np.einsum("ij,ij->i", own, own)
+        return (self.kernel(products, norms, self._norms) @ self._root).astype(np.float32)
+
+    def feed(
+        self, fetch: Fetch, rows: NDArray[np.int64], indicator: Array, folds: NDArray[np.integer], keep: int
+    ) -> Iterator[int]:
+        """Take in the rows that are new, a piece at a time; yields how many were. Row i is sample i of the run."""
+        while self.consumed < len(rows):
+            some = slice(self.consumed, min(self.consumed + 512, len(rows)))
+            z = self.coordinates([fetch(block, rows[some]) for block in self.blocks])
+            self.statistics.add(z, indicator[some], folds[some] % _FOLDS)
+            if self.consumed < keep:
+                self._held.append(z[: keep - self.consumed])
+            self.consumed = some.stop
+            yield some.stop - some.start
+
+    def candidates(
+        self, indicator: Array, folds: NDArray[np.integer], heads: Sequence[str], labels: LabelKind
+    ) -> Iterator[Candidate]:
+        """The heads on what was fed so far; evidence on the first samples, which were kept."""
+        held = np.concatenate(self._held).astype(np.float64)
+        known, own = indicator[: len(held)], folds[: len(held)] % _FOLDS
+        trace = float(np.trace(self.statistics.products.sum(axis=0)))
+        penalty = _PENALTY * trace / len(self._norms) / np.sqrt(self.consumed / len(self._norms))
+        fit, mean = self.statistics.solve(penalty, held, own)
+        prior = indicator[: self.consumed].mean(axis=0) - (0.5 if labels == "multi" else 0.0)
+        if "ridge" in heads:
+            yield self._candidate("ridge", fit.coefficients, prior, mean, fit.held_out + prior, known, labels)
+        if "lda" in heads and labels == "single":
+            final = discriminant(fit.class_means, fit.counts)
+            scores = held_out_discriminant(fit, own)
+            yield self._candidate(
+                "lda", fit.coefficients @ final.transform, final.offset, mean, scores, known, labels
+            )
+
+    def _candidate(
+        self, head: str, primal: Array, offset: Array, mean: Array, scores: Array, known: Array, labels: LabelKind
+    ) -> Candidate:
+        weights = self._root @ primal
+        return judged(head, self.blocks, self.kernel, weights, offset - mean @ primal, scores, known, labels)
+
+

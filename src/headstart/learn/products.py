@@ -1,0 +1,74 @@
+"""Inner products of feature blocks, computed once per pair of samples as the samples arrive."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.heads.kernel import Matrix
+
+
+class Products:
+    """One block's training samples (at most `most` of them, in the order of the run) and their Gram matrix."""
+
+    def __init__(self, dim: int, most: int) -> None:
+        self.most = most
+        self.features = np.zeros((0, dim), np.float16)
+        self._products = np.zeros((0, 0), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def extend(self, features: Matrix) -> None:
+        """Add samples (unit-length features [m, dim]); only their products are computed."""
+        new = features[: self.most - len(self)].astype(np.float16)
+        old, total = len(self), len(self) + len(new)
+        self.features = np.concatenate([self.features, new])
+        grown = np.empty((total, total), np.float32)
+        grown[:old, :old] = self._products
+        fresh = new.astype(np.float32)
+        grown[old:, old:] = fresh @ fresh.T
+        for first in range(0, old, 512):  # half precision is widened a piece at a time
+            rows = slice(first, min(first + 512, old))
+            grown[rows, old:] = self.features[rows].astype(np.float32) @ fresh.T
+        grown[old:, :old] = grown[:old, old:].T
+        self._products = grown
+
+    def among(self, samples: int) -> tuple[Matrix, Matrix]:
+        """Inner products [n, n] of the first n samples, and their squared norms [n]."""
+        some = self._products[:samples, :samples]
+        return some, np.diag(some).copy()
+
+    def with_queries(self, queries: Matrix, first: int, samples: int) -> Matrix:
+        """Inner products [m, samples - first] of queries [m, dim] with training samples from `first` on."""
+        return queries @ self.features[first:samples].astype(np.float32).T
+
+
+class Queries:
+    """Products of a block's test samples with its training samples; grows on both sides, nothing twice."""
+
+    def __init__(self, dim: int, samples: int) -> None:
+        self.features = np.zeros((samples, dim), np.float16)
+        self.done = np.zeros(samples, bool)
+        self._products = np.zeros((samples, 0), np.float32)
+        self._current = np.zeros(samples, np.int64)  # with how many training samples each row was multiplied
+
+    def put(self, rows: NDArray[np.int64], features: Matrix) -> None:
+        """Features [m, dim], of unit length, of some test samples."""
+        self.features[rows] = features
+        self.done[rows] = True
+
+    def against(self, block: Products, rows: NDArray[np.int64], samples: int) -> tuple[Matrix, Matrix]:
+        """Inner products [m, samples] of test rows with the first training samples, and their norms [m]."""
+        if self._products.shape[1] < samples:
+            wider = np.zeros((len(self.done), len(block)), np.float32)
+            wider[:, : self._products.shape[1]] = self._products
+            self._products = wider
+        for start in np.unique(self._current[rows]):
+            if start < samples:
+                behind = rows[self._current[rows] == start]
+                queries = self.features[behind].astype(np.float32)
+                self._products[behind, start:samples] = block.with_queries(queries, int(start), samples)
+                self._current[behind] = samples
+        own = self.features[rows].astype(np.float32)
+        return self._products[rows, :samples], np.einsum("ij,ij->i", own, own)

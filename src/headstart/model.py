@@ -1,0 +1,189 @@
+"""A published model: files in, class posteriors out. What `predict` loads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.backbones.session import Session, open_session
+from headstart.backbones.table import digest
+from headstart.data.scan import scan_unlabelled
+from headstart.data.squares import Squares
+from headstart.errors import BadModel
+from headstart.heads.ensemble import Ensemble, Member
+from headstart.heads.kernel import Kernel, Matrix, unit
+from headstart.store import snapshot as files
+from headstart.words.task import Skipped, Task
+
+_FILES_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says about one file: its label, how sure it is (0 to 1), and every class's posterior."""
+
+    path: str
+    label: str
+    confidence: float
+    posteriors: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Classes, the ensemble that tells them apart, and the precision that its features were computed at."""
+
+    classes: tuple[str, ...]
+    kind: str
+    labels: str
+    precision: str
+    evidence: float
+    samples_seen: int
+    ensemble: Ensemble
+    path: Path | None = None
+
+    def posteriors(self, paths: Sequence[str]) -> tuple[Matrix, tuple[Skipped, ...]]:
+        """Posteriors float32 [n, classes] for image files; NaN in the rows of files that cannot be read."""
+        result = np.full((len(paths), len(self.classes)), np.nan, np.float32)
+        skipped: list[Skipped] = []
+        sessions: dict[str, Session] = {}
+        squares = Squares(None)
+        for first in range(0, len(paths), _FILES_AT_ONCE):
+            some = list(paths[first : first + _FILES_AT_ONCE])
+            features, read = self._features(some, squares, sessions, skipped)
+            if len(read):
+                result[first + read] = self.ensemble(features)
+        return result, tuple(skipped)
+
+    def predict(self, what: str | os.PathLike[str] | Sequence[str]) -> list[Prediction]:
+        """Predictions for a folder (all images below it), one file, or a list of files; unreadable ones are left out."""
+        return list(self.stream(what))
+
+    def stream(
+        self, what: str | os.PathLike[str] | Sequence[str], skipped: list[Skipped] | None = None
+    ) -> Iterator[Prediction]:
+        """As `predict`, one at a time; files that cannot be read are added to `skipped`."""
+        root, names = _files(what, skipped)
+        for first in range(0, len(names), _FILES_AT_ONCE):
+            some = list(names[first : first + _FILES_AT_ONCE])
+            posteriors, bad = self.posteriors([os.path.join(root, name) for name in some])
+            if skipped is not None:
+                skipped.extend(bad)
+            for name, row in zip(some, posteriors, strict=True):
+                if not np.isnan(row[0]):
+                    best = int(row.argmax())
+                    yield Prediction(name, self.classes[best], float(row[best]), row)
+
+    def _features(
+        self, paths: Sequence[str], squares: Squares, sessions: dict[str, Session], skipped: list[Skipped]
+    ) -> tuple[dict[str, Matrix], NDArray[np.int64]]:
+        wanted: dict[tuple[str, int], list[str]] = {}
+        for block in self.ensemble.blocks:
+            backbone, pixels, output = parts(block)
+            wanted.setdefault((backbone, pixels), []).append(output)
+        sizes = sorted({pixels for _, pixels in wanted})
+        read, images = [], {size: [] for size in sizes}  # type: ignore[var-annotated]
+        for place, path in enumerate(paths):
+            found = [squares(path, size) for size in sizes]
+            bad = next((square for square in found if isinstance(square, Skipped)), None)
+            if bad is not None:
+                skipped.append(bad)
+                continue
+            read.append(place)
+            for size, square in zip(sizes, found, strict=True):
+                images[size].append(square)
+        features: dict[str, Matrix] = {}
+        for (backbone, pixels), outputs in wanted.items() if read else ():
+            if backbone not in sessions:
+                sessions[backbone] = open_session(backbone, self.precision)  # type: ignore[arg-type]
+            values = sessions[backbone](np.stack(images[pixels]))
+            for output in outputs:
+                stored = values[output].astype(np.float16).astype(np.float32)  # as the run's cache keeps them
+                features[f"{backbone}@{pixels}/{output}"] = unit(stored)
+        return features, np.array(read, np.int64)
+
+
+def parts(block: str) -> tuple[str, int, str]:
+    """`lite0@64/d10` as backbone, pixels and output."""
+    backbone, rest = block.split("@")
+    pixels, output = rest.split("/")
+    return backbone, int(pixels), output
+
+
+def _files(what: Any, skipped: list[Skipped] | None) -> tuple[str, Sequence[str]]:
+    if isinstance(what, (str, os.PathLike)):
+        if os.path.isfile(what):
+            return "", [os.fspath(what)]
+        samples, unusable = scan_unlabelled(what)
+        if skipped is not None:
+            skipped.extend(unusable)
+        return samples.root, samples.paths
+    return "", [os.fspath(path) for path in what]
+
+
+def save(folder: Path, task: Task, precision: str, evidence: float, samples_seen: int, ensemble: Ensemble) -> None:
+    """Publish a model into `folder` in one step. Raises DiskFull."""
+    tensors: dict[str, NDArray[Any]] = {}
+    members = []
+    for number, member in enumerate(ensemble.members):
+        tensors[f"members/{number}/weights"] = member.weights.astype(np.float32)
+        tensors[f"members/{number}/offset"] = member.offset.astype(np.float32)
+        about = {key: getattr(member, key) for key in ("head", "landmarks", "temperature", "evidence")}
+        members.append({**about, "blocks": list(member.blocks), "kernel": asdict(member.kernel)})
+    for block, fixed in ensemble.landmarks.items():
+        tensors[f"landmarks/{block}"] = fixed
+    backbones = sorted({parts(block)[0] for block in ensemble.blocks})
+    document = {
+        "name": task.name,
+        "kind": task.kind,
+        "labels": task.labels,
+        "classes": list(task.classes),
+        "precision": precision,
+        "evidence": evidence,
+        "samples_seen": samples_seen,
+        "members": members,
+        "backbones": {name: digest(name, precision) for name in backbones},  # type: ignore[arg-type]
+    }
+    files.publish(folder, document, tensors)
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """The newest published model of a run folder (or of its `model/` folder). Raises BadModel."""
+    folder = Path(path)
+    inside = folder / "model"
+    document, tensors = files.read(inside if inside.is_dir() else folder)
+    for name, checksum in document["backbones"].items():
+        if digest(name, document["precision"]) != checksum:
+            raise BadModel(
+                f"the model in {str(folder)!r} was made with other weights of {name} than this version of "
+                "headstart has: fit again, or install the version that made it"
+            )
+    members = tuple(
+        Member(
+            about["head"],
+            tuple(about["blocks"]),
+            Kernel(**about["kernel"]),
+            about["landmarks"],
+            tensors[f"members/{number}/weights"],
+            tensors[f"members/{number}/offset"],
+            about["temperature"],
+            about["evidence"],
+        )
+        for number, about in enumerate(document["members"])
+    )
+    landmarks = {key.removeprefix("landmarks/"): t.astype(np.float32) for key, t in tensors.items() if key.startswith("landmarks/")}
+    return Model(
+        tuple(document["classes"]),
+        document["kind"],
+        document["labels"],
+        document["precision"],
+        document["evidence"],
+        document["samples_seen"],
+        Ensemble(members, landmarks, document["labels"]),
+        folder,
+    )

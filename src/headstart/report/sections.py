@@ -1,0 +1,250 @@
+"""The sections of the report, in the order in which they are read."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from headstart.report import classes, curve
+from headstart.report.markup import (
+    Section,
+    bar,
+    count,
+    decimals,
+    duration,
+    facts_list,
+    name,
+    percent,
+    plural,
+    table,
+    text,
+)
+from headstart.report.measures import accuracy, by_class, largest_class, mean_f1
+from headstart.report.reading import Reading, listing, number
+
+SORTING = classes.SORTING
+_HEADS = {
+    "means": "nearest class mean",
+    "lda": "linear discriminant analysis, shrunk covariance",
+    "ridge": "ridge regression",
+    "rbf": "kernel ridge regression, RBF kernel",
+    "logistic": "multinomial logistic regression",
+    "neighbours": "nearest neighbours",
+}
+_WORK = {
+    "start": "starting: imports, listing files",
+    "decode": "reading and decoding files",
+    "forward": "backbone forward passes",
+    "heads": "solving and judging heads",
+    "publish": "predicting and writing the model",
+}
+_UNFINISHED = (
+    "This run had not finished when the page was made: it is still going on, or it was stopped from outside. "
+    "The newest published model stands and can be used; make the report again later."
+)
+_CLOCKS = {"wall": "wall clock", "cpu": "CPU seconds", "cost": "cost table"}
+
+
+def all_sections(reading: Reading) -> list[Section]:
+    """Every section that this run folder has something for."""
+    others = (_model(reading), _skipped(reading), _time(reading), _environment(reading), _use(reading))
+    found = [curve.learning_section(reading), *classes.class_sections(reading)]
+    return found + [section for section in others if section is not None]
+
+
+def task_name(reading: Reading) -> str:
+    """The task's name, or the run folder's where run.json does not tell it."""
+    return str(reading.part("data").get("name") or reading.run.name)
+
+
+def headline(reading: Reading) -> str:
+    """Title, state, tiles and what is missing."""
+    data, facts = reading.part("data"), reading.facts
+    finished = facts.get("state") == "finished"
+    labels = "any number of labels per sample" if data.get("labels") == "multi" else "one label per sample"
+    lead = f"{text(data.get('kind', 'image')).capitalize()} classification, {labels}" if data else ""
+    if finished:
+        ended = text(facts.get("ended") or "the reason was not noted")
+        lead += f"<br>Ended after {duration(number(facts.get('seconds')))}: {ended}"
+    problems = list(reading.problems)
+    if not finished:
+        problems.insert(0, _UNFINISHED)
+    listed = "".join(f"<li>{text(problem)}</li>" for problem in problems)
+    warning = f'<ul class="problems">{listed}</ul>' if listed else ""
+    tiles = "".join(tile(reading) for tile in (_score, _accuracy, _samples, _budget))
+    return (
+        f"<header><h1>{name(task_name(reading))}"
+        f'<span class="state">{"finished" if finished else "not finished"}</span></h1>'
+        f'<p class="lead">{lead}</p>{warning}<div class="tiles">{tiles}</div></header>'
+    )
+
+
+def _tile(key: str, value: str, more: str) -> str:
+    words = f'<span class="key">{key}</span><b>{value}</b><span class="more">{more}</span>'
+    return f'<div class="tile">{words}</div>'
+
+
+def _score(reading: Reading) -> str:
+    score = number(reading.facts.get("evidence"))
+    if score is None and len(reading.curve):
+        score = float(reading.curve.score[-1])
+    more = "2·AUC − 1, mean over classes: 0 is chance, 1 is perfect. Out of fold, on training samples."
+    return _tile("Evidence score", decimals(score), more)
+
+
+def _accuracy(reading: Reading) -> str:
+    evidence = reading.evidence
+    if evidence is None:
+        return _tile("Accuracy", "–", "Not known without evidence.")
+    if evidence.targets.ndim == 2:
+        more = f"Mean over labels at the thresholds below. Out of fold, n&nbsp;=&nbsp;{count(len(evidence))}."
+        return _tile("F1 of a label", decimals(mean_f1(by_class(evidence)), 2), more)
+    right, half = accuracy(evidence)
+    more = (
+        f"±&nbsp;{percent(half, 1)}, out of fold, n&nbsp;=&nbsp;{count(len(evidence))}. "
+        f"Always naming the largest class: {percent(largest_class(evidence), 1)}."
+    )
+    return _tile("Accuracy", percent(right, 1), more)
+
+
+def _samples(reading: Reading) -> str:
+    data = reading.part("data")
+    train, test = number(data.get("n_train")), number(data.get("n_test"))
+    more = [plural(len(reading.classes), "class", "classes") if data.get("labels") != "multi"
+            else plural(len(reading.classes), "label")]  # fmt: skip
+    if test:
+        more.append(f"{count(int(test))} to predict")
+    skipped = number(reading.facts.get("skipped"))
+    total = reading.skipped.total if skipped is None else int(skipped)
+    more.append(f"{plural(total, 'file')} skipped")
+    return _tile("Training samples", count(None if train is None else int(train)), "<br>".join(more))
+
+
+def _budget(reading: Reading) -> str:
+    used = curve.ended(reading)
+    budget = reading.budget
+    if budget is None or used is None:
+        return _tile("Time used", duration(used), "The budget is not known.")
+    more = f"of {duration(budget)}"
+    if len(reading.curve):
+        more += f"<br>First prediction after {duration(float(reading.curve.seconds[0]))}"
+    return _tile("Time used", duration(used), more + bar(used / max(budget, 1e-9)))
+
+
+def _model(reading: Reading) -> Section | None:
+    facts = reading.facts
+    members = [m for m in listing(facts.get("members")) if isinstance(m, Mapping)]
+    config = reading.part("config")
+    if not members and not config:
+        return None
+    body = ""
+    if members:
+        one = "One head is published." if len(members) == 1 else (
+            f"The published posteriors are the mean over {len(members)} members, chosen by evidence."
+        )  # fmt: skip
+        body = f"<p>{one} Each is a head on frozen features.</p>" + _members(members)
+    body += curve.stages_table(reading)
+    if facts.get("why"):
+        body += f"<h3>Why this configuration</h3><p>{text(facts['why'])}</p>"
+    if config:
+        shown = text(json.dumps(config, indent=1, ensure_ascii=False))
+        body += f"<details><summary>The configuration as JSON</summary><pre>{shown}</pre></details>"
+    return Section("model", "Stages and heads", body)
+
+
+def _members(members: list[Mapping[str, Any]]) -> str:
+    rows = []
+    for member in members:
+        blocks = listing(member.get("blocks"))
+        features = "<br>".join(f'<code class="block">{text(block)}</code>' for block in blocks)
+        head = str(member.get("head", "?"))
+        evidence = number(member.get("evidence"))
+        rows.append(
+            (
+                text(_HEADS.get(head, head)), features, f"{bar(evidence or 0.0)} {decimals(evidence)}",
+                decimals(number(member.get("temperature")), 2),
+            )
+        )  # fmt: skip
+    return table(("Head", "Features", "#Evidence", "#Temperature"), rows)
+
+
+def _skipped(reading: Reading) -> Section | None:
+    skipped = reading.skipped
+    total = max(skipped.total, int(number(reading.facts.get("skipped")) or 0))
+    if not total:
+        return Section("skipped", "Skipped files", '<p class="note">None: every file could be used.</p>')
+    reasons = "".join(f"<li>{count(n)} × {text(reason)}</li>" for reason, n in skipped.reasons)
+    body = f"<p>{plural(total, 'file')} could not be used.</p>"
+    if len(skipped.reasons) > 1 and total > 8:
+        body += f'<ul class="small">{reasons}</ul>'
+    body += table(("File", "Reason"), ((f"<code>{name(p)}</code>", text(why)) for p, why in skipped.first))
+    if total > len(skipped.first):
+        body += f'<p class="note small">The first {len(skipped.first)} are shown; all are in skipped.csv.</p>'
+    return Section("skipped", "Skipped files", body)
+
+
+def _time(reading: Reading) -> Section | None:
+    spent = {str(key): number(value) or 0.0 for key, value in reading.part("timings").items()}
+    spent = {key: value for key, value in spent.items() if value > 0}
+    total = sum(spent.values())
+    if not total:
+        return None
+    order = sorted(spent, key=lambda key: -spent[key])
+    stack = "".join(
+        f'<i class="s{i % 8}" style="width:{100 * spent[key] / total:.2f}%" title="{text(key)}"></i>'
+        for i, key in enumerate(order)
+    )
+    rows = (
+        (
+            f'<span class="swatch s{i % 8}">&nbsp;</span>{text(_WORK.get(key, key))}',
+            duration(spent[key]), percent(spent[key] / total, 1),
+        )
+        for i, key in enumerate(order)
+    )  # fmt: skip
+    words = f'<p class="note">All workers together, {duration(total)} of work.</p>'
+    listed = table(("Work", "#Time", "#Share"), rows, "fit")
+    return Section("time", "Time by kind of work", f'{words}<div class="stack">{stack}</div>{listed}')
+
+
+def _environment(reading: Reading) -> Section | None:
+    facts, machine, versions = reading.facts, reading.part("machine"), reading.part("versions")
+    if not facts:
+        return None
+    memory = number(machine.get("memory_gb"))
+    clock = str(facts.get("clock", "?"))
+    rows = [
+        ("Started", text(facts.get("started", "–")).replace("T", " ")),
+        ("Budget", duration(reading.budget)),
+        ("Clock", text(_CLOCKS.get(clock, clock))),
+        ("Time used", duration(number(facts.get("seconds")))),
+        ("CPU time used", duration(number(facts.get("cpu_seconds")))),
+        ("Processor", f"{text(machine.get('cpu', '–'))}, {text(machine.get('cores', '?'))} cores"),
+        ("Memory", "–" if memory is None else f"{memory:.1f} GB"),
+        ("Versions", ", ".join(f"{text(key)} {text(value)}" for key, value in versions.items()) or "–"),
+        ("Data", f"<code>{name(reading.part('data').get('root', '–'))}</code>"),
+        ("Run folder", f"<code>{name(reading.run)}</code>"),
+    ]
+    return Section("environment", "Environment", facts_list(rows))
+
+
+def _use(reading: Reading) -> Section:
+    run = str(reading.run)
+    shell = f"headstart predict {shlex.quote(run)} new/ --csv predictions.csv"
+    python = f"import headstart\n\nmodel = headstart.load({run!r})\nprediction = model.predict('new/')"
+    body = (
+        "<p>On the command line; <code>new/</code> is a folder of files without labels:</p>"
+        f"<pre>{text(shell)}</pre><p>In Python:</p><pre>{text(python)}</pre>"
+        '<p class="note small">Both take the newest published model, also while the run is going on. '
+        "The model is plain numbers and JSON: loading it runs no code.</p>"
+    )
+    return Section("use", "Use the model", body)
+
+
+def footer() -> str:
+    """The last line of the page."""
+    return (
+        "<footer>Made by headstart. All figures are estimated out of fold from training samples; "
+        "no test label was looked at.</footer>"
+    )
