@@ -95,6 +95,18 @@ class Ensemble:
         return average(parts)
 
 
-def choose(evidence: Sequence[float], members: int) -> list[int]:
-    """Which candidates to average: those with the best evidence, at most so many, best first."""
-    return sorted(range(len(evidence)), key=lambda i: (-evidence[i], i))[:members]
+def choose(evidence: Sequence[float], kinds: Sequence[str], members: int) -> list[int]:
+    """Which candidates to average: those with the best evidence, best first, at most so many.
+
+    No kind of head takes more than half of the places (rounded up) while another kind has a candidate:
+    heads of one kind err alike, and their evidence errs alike too.
+    """
+    best = sorted(range(len(evidence)), key=lambda i: (-evidence[i], i))
+    most, taken, chosen, left = (members + 1) // 2, dict.fromkeys(kinds, 0), [], []
+    for i in best:
+        if taken[kinds[i]] < most:
+            taken[kinds[i]] += 1
+            chosen.append(i)
+        else:
+            left.append(i)
+    return (chosen + left)[:members]

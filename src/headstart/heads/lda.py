@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.ridge import Array
+from headstart.heads.ridge import Array, class_averages
 
 _EMPTY = -1e4  # the score of a class that has no sample: never first, and finite
 
@@ -51,17 +51,18 @@ def discriminant(class_means: Array, counts: Array) -> Discriminant:
 def analytic_penalty(kernel: Array, indicator: NDArray[np.floating], dim: int) -> float:
     """The ridge penalty that Ledoit and Wolf's shrinkage of the within-class covariance amounts to.
 
-    kernel: centred, float64 [n, n]. indicator: 0/1, [n, classes]. dim: of the features behind the kernel.
+    kernel: centred, float64 [n, n]. indicator: one class per
+    sample, 0/1, [n, classes]. dim: of the features behind the kernel.
     Ledoit and Wolf (2004), "A well-conditioned estimator for large-dimensional covariance matrices",
     needs only the squared lengths and inner products of the residuals, which the kernel holds.
     """
     samples = len(kernel)
-    counts = np.maximum(indicator.sum(axis=0), 1)
-    average = indicator / counts
-    towards = kernel @ average
-    middle = average.T @ towards
-    within = kernel - towards @ indicator.T
-    within -= indicator @ (towards.T - middle @ indicator.T)
+    labels = indicator.argmax(axis=1)
+    towards, _ = class_averages(kernel, indicator)
+    middle, _ = class_averages(towards.T.copy(), indicator)
+    within = kernel - towards[labels]
+    within -= towards[labels].T
+    within += middle[labels][:, labels]
     lengths = np.maximum(np.diag(within), 0)
     trace = lengths.sum() / samples
     squared = float(np.einsum("ij,ij->", within, within)) / samples**2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.ridge import Array
+from headstart.heads.ridge import Array, class_averages
 
 
 def nearest_means(kernel: Array, indicator: Array) -> tuple[Array, Array]:
@@ -17,7 +17,7 @@ def nearest_means(kernel: Array, indicator: Array) -> tuple[Array, Array]:
     """
     counts = indicator.sum(axis=0)
     weights = indicator / np.maximum(counts, 1)
-    offset = -0.5 * np.einsum("ic,ic->c", weights, kernel @ weights)
+    offset = -0.5 * np.einsum("ic,ci->c", weights, class_averages(kernel, indicator)[0])
     return weights, np.where(counts > 0, offset, -1e4)
 
 

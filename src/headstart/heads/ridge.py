@@ -53,9 +53,26 @@ def inverse(matrix: Array) -> Array:
 
 
 def class_averages(scores: Array, indicator: Array) -> tuple[Array, Array]:
-    """Mean score of each class's samples, float64 [classes, classes], and the samples per class."""
+    """Mean score of each class's samples, float64 [classes, m] for scores [n, m], and samples per class."""
     counts = indicator.sum(axis=0)
-    return (indicator.T @ scores) / np.maximum(counts, 1)[:, None], counts
+    return class_sums(scores, indicator) / np.maximum(counts, 1)[:, None], counts
+
+
+def class_sums(scores: Array, indicator: Array) -> Array:
+    """indicator' @ scores: float64 [classes, m] for scores [n, m].
+
+    With one class per sample rows are added up by class, which with hundreds of classes is far cheaper
+    than the product.
+    """
+    if len(indicator) == 0 or not (indicator.sum(axis=1) == 1).all():
+        product: Array = indicator.T @ scores
+        return product
+    labels = indicator.argmax(axis=1)
+    order = np.argsort(labels, kind="stable")
+    present, starts = np.unique(labels[order], return_index=True)
+    sums = np.zeros((indicator.shape[1], scores.shape[1]))
+    sums[present] = np.add.reduceat(scores[order], starts, axis=0)
+    return sums
 
 
 def solve(kernel: Array, indicator: Array, folds: NDArray[np.integer], penalty: float) -> Fit:

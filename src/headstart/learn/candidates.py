@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,25 @@ from headstart.heads.ridge import Array, Fit, solve
 from headstart.words.scoring import score
 from headstart.words.task import LabelKind
 
-LINEAR, WIDE, NARROW = Kernel("linear"), Kernel("rbf", 0.3), Kernel("rbf", 1.0)
-_RIDGE_PENALTIES = (3e-3, 3e-2)  # of the kernel's mean eigenvalue
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How a kernel head is regularised. penalty: share of the kernel's mean eigenvalue; None = analytic."""
+
+    kernel: Kernel
+    penalty: float | None = None
+
+
+WIDE = Kernel("rbf", 0.3)
+SPECS = (
+    Spec(Kernel("linear")),
+    Spec(WIDE),
+    Spec(Kernel("rbf", 1.0), 3e-3),
+    Spec(Kernel("rbf", 1.0), 3e-2),
+)
+"""None of them leads everywhere: linear on characters and flags, the narrow ones on drawings."""
+_RIDGE = 1e-2  # the penalty where there is no analytic one (multi-label)
 
 
 @dataclass(frozen=True)
@@ -35,12 +53,12 @@ class Candidate:
 
     member: Member
     held_out: Matrix
+    spec: Spec
 
     @property
     def key(self) -> tuple[object, ...]:
         """What is replaced when the same head is solved again on more samples."""
-        kernel = self.member.kernel
-        return self.member.head, self.member.blocks, kernel.name, kernel.gamma
+        return self.member.head, self.member.blocks, self.spec
 
 
 @dataclass(frozen=True)
@@ -60,54 +78,58 @@ class Problem:
     labels: LabelKind
 
 
-def candidates(problem: Problem, kernels: Sequence[Kernel], heads: Sequence[str]) -> Iterator[Candidate]:
-    """Solve every allowed head on every kernel; yields as it goes, so that the caller can stop."""
-    for kernel in kernels:
-        fitted = kernel.fitted(problem.products, problem.norms)
-        values = fitted(problem.products, problem.norms, problem.norms)
-        if kernel == WIDE:
-            yield from _simple(problem, fitted, values, heads)
-        yield from _solved(problem, fitted, values, kernel, heads)
+def candidates(problem: Problem, specs: Sequence[Spec], heads: Sequence[str]) -> Iterator[Candidate]:
+    """Solve the allowed heads by every spec; yields as it goes, so that the caller can stop."""
+    values: dict[Kernel, tuple[Kernel, Array, Array]] = {}
+    for spec in specs:
+        if spec.kernel not in values:
+            fitted = spec.kernel.fitted(problem.products, problem.norms)
+            raw = fitted(problem.products, problem.norms, problem.norms)
+            values = {spec.kernel: (fitted, raw, centred(raw))}  # one at a time: each is n x n
+            if spec.kernel == WIDE:
+                yield from _simple(problem, spec, fitted, raw, heads)
+        yield from _solved(problem, spec, *values[spec.kernel], heads)
 
 
-def _simple(problem: Problem, kernel: Kernel, values: Array, heads: Sequence[str]) -> Iterator[Candidate]:
+def _simple(
+    problem: Problem, spec: Spec, kernel: Kernel, values: Array, heads: Sequence[str]
+) -> Iterator[Candidate]:
     if "means" in heads and problem.labels == "single":
         weights, offset = nearest_means(values, problem.indicator)
         scores = held_out_means(values, problem.indicator, problem.folds)
-        yield _candidate(problem, "means", kernel, weights, offset, scores)
+        yield judged(problem, "means", spec, kernel, weights, offset, scores)
     if "neighbours" in heads:
         scores = held_out_votes(values, problem.indicator, problem.folds)
         if problem.labels == "multi":
             scores = scores - 0.5
         weights = problem.indicator.astype(np.float32)
-        yield _candidate(problem, "neighbours", kernel, weights, np.zeros(weights.shape[1]), scores)
+        yield judged(problem, "neighbours", spec, kernel, weights, np.zeros(weights.shape[1]), scores)
 
 
-def _penalties(problem: Problem, kernel: Kernel, middle: Array) -> Sequence[float]:
-    samples = len(middle)
-    if kernel == NARROW or problem.labels == "multi":
-        return [share * float(np.trace(middle)) / samples for share in _RIDGE_PENALTIES]
-    return [analytic_penalty(middle, problem.indicator, problem.dim if kernel == LINEAR else samples)]
+def _penalty(problem: Problem, spec: Spec, middle: Array) -> float:
+    share = spec.penalty
+    if share is None and problem.labels == "single":
+        dim = problem.dim if spec.kernel.name == "linear" else len(middle)
+        return analytic_penalty(middle, problem.indicator, dim)
+    return (share or _RIDGE) * float(np.trace(middle)) / len(middle)
 
 
 def _solved(
-    problem: Problem, fitted: Kernel, values: Array, kernel: Kernel, heads: Sequence[str]
+    problem: Problem, spec: Spec, kernel: Kernel, values: Array, middle: Array, heads: Sequence[str]
 ) -> Iterator[Candidate]:
-    middle = centred(values)
     column_means, grand_mean = values.mean(axis=0), float(values.mean())
-    prior = problem.indicator.mean(axis=0) - (0.5 if problem.labels == "multi" else 0.0)
-    for penalty in _penalties(problem, kernel, middle):
-        fit = solve(middle, problem.indicator, problem.folds, penalty)
-        if "ridge" in heads:
-            weights, offset = _uncentred(fit.coefficients, prior, column_means, grand_mean)
-            yield _candidate(problem, "ridge", fitted, weights, offset, fit.held_out + prior)
-        if "lda" in heads and problem.labels == "single":
-            final = discriminant(fit.class_means, fit.counts)
-            weights, offset = _uncentred(
-                fit.coefficients @ final.transform, final.offset, column_means, grand_mean
-            )
-            scores = held_out_discriminant(fit, problem.folds)
-            yield _candidate(problem, "lda", fitted, weights, offset, scores)
+    fit = solve(middle, problem.indicator, problem.folds, _penalty(problem, spec, middle))
+    if "ridge" in heads:
+        prior = problem.indicator.mean(axis=0) - (0.5 if problem.labels == "multi" else 0.0)
+        weights, offset = uncentred(fit.coefficients, prior, column_means, grand_mean)
+        yield judged(problem, "ridge", spec, kernel, weights, offset, fit.held_out + prior)
+    if "lda" in heads and problem.labels == "single":
+        final = discriminant(fit.class_means, fit.counts)
+        weights, offset = uncentred(
+            fit.coefficients @ final.transform, final.offset, column_means, grand_mean
+        )
+        scores = held_out_discriminant(fit, problem.folds)
+        yield judged(problem, "lda", spec, kernel, weights, offset, scores)
 
 
 def held_out_discriminant(fit: Fit, folds: NDArray[np.integer]) -> Array:
@@ -120,36 +142,35 @@ def held_out_discriminant(fit: Fit, folds: NDArray[np.integer]) -> Array:
     return scores
 
 
-def _uncentred(weights: Array, offset: Array, column_means: Array, grand_mean: float) -> tuple[Array, Array]:
+def uncentred(weights: Array, offset: Array, column_means: Array, grand_mean: float) -> tuple[Array, Array]:
     """The same scores from kernel values that are not centred."""
     total = weights.sum(axis=0)
     return weights - total / len(weights), offset - column_means @ weights + grand_mean * total
 
 
-def _candidate(
-    problem: Problem,
-    head: str,
-    kernel: Kernel,
-    weights: NDArray[np.floating],
-    offset: NDArray[np.floating],
-    scores: Array,
-) -> Candidate:
-    return judged(head, problem.blocks, kernel, weights, offset, scores, problem.indicator, problem.labels)
+class Judged(Protocol):
+    """What held-out scores are judged against."""
+
+    @property
+    def blocks(self) -> tuple[str, ...]: ...
+    @property
+    def indicator(self) -> Array: ...
+    @property
+    def labels(self) -> LabelKind: ...
 
 
 def judged(
+    problem: Judged,
     head: str,
-    blocks: tuple[str, ...],
+    spec: Spec,
     kernel: Kernel,
     weights: NDArray[np.floating],
     offset: NDArray[np.floating],
     scores: Array,
-    indicator: Array,
-    labels: LabelKind,
 ) -> Candidate:
     """A candidate from its held-out scores [n, classes]: temperature, posteriors and evidence."""
-    heat = temperature(scores, indicator, labels)
-    held_out = posteriors(scores, heat, labels)
-    evidence = score(indicator, held_out)
-    member = Member(head, blocks, kernel, len(weights), weights, offset, heat, evidence)
-    return Candidate(member, held_out)
+    heat = temperature(scores, problem.indicator, problem.labels)
+    held_out = posteriors(scores, heat, problem.labels)
+    evidence = score(problem.indicator, held_out)
+    member = Member(head, problem.blocks, kernel, len(weights), weights, offset, heat, evidence)
+    return Candidate(member, held_out, spec)

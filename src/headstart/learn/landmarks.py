@@ -7,6 +7,7 @@ becomes z = R^-1 k_L(x) where R R' is the landmarks' kernel (Nyström). Heads ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from headstart.heads.kernel import Kernel, Matrix
 from headstart.heads.lda import discriminant
 from headstart.heads.ridge import Array
 from headstart.heads.statistics import FoldStatistics
-from headstart.learn.candidates import Candidate, held_out_discriminant, judged
+from headstart.learn.candidates import Candidate, Spec, held_out_discriminant, judged
 from headstart.learn.products import Products
 from headstart.words.task import LabelKind
 
@@ -26,6 +27,15 @@ _PENALTY = 1e-2
 Fetch = Callable[[str, NDArray[np.int64]], Matrix]
 
 
+@dataclass(frozen=True)
+class Known:
+    """The samples that evidence is taken from."""
+
+    blocks: tuple[str, ...]
+    indicator: Array
+    labels: LabelKind
+
+
 class Landmarks:
     """One combination of blocks at one kernel, fed with ever more samples."""
 
@@ -34,7 +44,7 @@ class Landmarks:
         pairs = [block.among(count) for block in products]
         among, norms = np.sum([p for p, _ in pairs], axis=0), np.sum([n for _, n in pairs], axis=0)
         self.blocks, self._norms, self.consumed = tuple(blocks), norms, 0
-        self.kernel = kernel.fitted(among, norms)
+        self._given, self.kernel = kernel, kernel.fitted(among, norms)
         self._fixed = {name: block.features[:count] for name, block in zip(blocks, products, strict=True)}
         values = self.kernel(among, norms, norms)
         values[np.diag_indices_from(values)] += _JITTER * np.trace(values) / count
@@ -68,24 +78,19 @@ class Landmarks:
     ) -> Iterator[Candidate]:
         """The heads on what was fed so far; evidence on the first samples, which were kept."""
         held = np.concatenate(self._held).astype(np.float64)
-        known, own = indicator[: len(held)], folds[: len(held)] % _FOLDS
+        known = Known(self.blocks, indicator[: len(held)], labels)
+        own = folds[: len(held)] % _FOLDS
         trace = float(np.trace(self.statistics.products.sum(axis=0)))
         penalty = _PENALTY * trace / len(self._norms) / np.sqrt(self.consumed / len(self._norms))
         fit, mean = self.statistics.solve(penalty, held, own)
-        prior = indicator[: self.consumed].mean(axis=0) - (0.5 if labels == "multi" else 0.0)
+        spec = Spec(self._given, _PENALTY)
         if "ridge" in heads:
-            yield self._candidate("ridge", fit.coefficients, prior, mean, fit.held_out + prior, known, labels)
+            prior = indicator[: self.consumed].mean(axis=0) - (0.5 if labels == "multi" else 0.0)
+            weights, offset = self._root @ fit.coefficients, prior - mean @ fit.coefficients
+            yield judged(known, "ridge", spec, self.kernel, weights, offset, fit.held_out + prior)
         if "lda" in heads and labels == "single":
             final = discriminant(fit.class_means, fit.counts)
+            primal = fit.coefficients @ final.transform
+            weights, offset = self._root @ primal, final.offset - mean @ primal
             scores = held_out_discriminant(fit, own)
-            yield self._candidate(
-                "lda", fit.coefficients @ final.transform, final.offset, mean, scores, known, labels
-            )
-
-    def _candidate(
-        self, head: str, primal: Array, offset: Array, mean: Array, scores: Array, known: Array, labels: LabelKind
-    ) -> Candidate:
-        weights = self._root @ primal
-        return judged(head, self.blocks, self.kernel, weights, offset - mean @ primal, scores, known, labels)
-
-
+            yield judged(known, "lda", spec, self.kernel, weights, offset, scores)

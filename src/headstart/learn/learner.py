@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads.ensemble import Ensemble
-from headstart.heads.kernel import Kernel, Matrix
-from headstart.learn.candidates import LINEAR, NARROW, WIDE, Candidate, Problem, candidates
+from headstart.heads.kernel import Matrix
+from headstart.learn.candidates import SPECS, WIDE, Candidate, Problem, Spec, candidates
 from headstart.learn.features import Features
 from headstart.learn.landmarks import Landmarks
 from headstart.learn.pool import Choice, Pool
@@ -29,6 +29,7 @@ DUAL = 1536
 """Up to so many training samples heads are solved in the dual form, on all pairs; beyond, at landmarks."""
 _STEP = 1.35  # the factor of time between two solves: about equal steps of log time
 _QUERIES = 2000  # up to so many test samples their products are kept; beyond, they are computed when needed
+_TRIED = 2  # specs and heads that a stage's combinations are solved with
 _POLL = 0.2
 _NO_FOLDS = 4  # with fewer samples per class, only the heads that need few
 
@@ -68,6 +69,7 @@ class Learner:
             for block in stage.blocks
         }
         self._usable = np.zeros(0, np.int64)
+        self._ready: list[Indices] = []
         self._landmarks: dict[tuple[str, ...], Landmarks] = {}
         self._published: Choice | None = None
         self._standing, self._refold = True, refold
@@ -189,15 +191,17 @@ class Learner:
         start = int(self._usable[-1]) + 1 if len(self._usable) else 0
         fresh = [row for row in range(start, prefix) if row not in bad]
         self._usable = np.concatenate([self._usable, np.array(fresh, np.int64)])
+        # Workers go on meanwhile: how far each pass is gets looked at once, so that all its blocks agree.
+        self._ready = [self._ready_rows(passing) for passing in range(number + 1)]
         for block, passing in self._pass_of.items():
             if passing <= number:
                 products = self._products.setdefault(block, Products(self._features.dims[block], DUAL))
-                rows = self._ready(passing)[len(products) : DUAL]
+                rows = self._ready[passing][len(products) : DUAL]
                 if len(rows):
                     products.extend(self._features.block(passing, "train", block, rows))
                     self._clock.charge("products", block, 0, len(rows))
 
-    def _ready(self, passing: int) -> Indices:
+    def _ready_rows(self, passing: int) -> Indices:
         """The usable samples, in order, up to the first that has not passed yet."""
         settled = self._features.settled(passing, "train")[self._usable]
         return self._usable[: int(np.argmin(settled)) if not settled.all() else len(settled)]
@@ -219,19 +223,26 @@ class Learner:
         return [blocks for blocks in dict.fromkeys(result) if blocks]
 
     def _solve(self, number: int, complete: bool) -> Iterator[Candidate]:
-        samples = len(self._ready(number))
+        samples = len(self._ready[number])
         if samples < 2:
             return
         if samples > DUAL:
             yield from self._solve_at_landmarks(number, complete)
             return
         few = not complete and samples < _NO_FOLDS * self._indicator.shape[1]
-        kernels = (WIDE,) if few else (LINEAR, WIDE, NARROW) if complete else (LINEAR, WIDE)
-        for blocks in self._combinations(number, complete):
-            yield from self._solve_dual(blocks, samples, kernels, few)
+        specs: Sequence[Spec] = SPECS if complete else SPECS[1:2] if few else SPECS[:2]
+        heads = self._config.heads
+        for place, blocks in enumerate(self._combinations(number, complete)):
+            found = list(self._solve_dual(blocks, samples, specs, heads, few))
+            yield from found
+            if place == 0 and complete:
+                # What leads on the stage's own features leads on its combinations: the rest is not tried there.
+                best = sorted(found, key=lambda c: -c.member.evidence)
+                specs = list(dict.fromkeys(c.spec for c in best))[:_TRIED]
+                heads = tuple(dict.fromkeys(c.member.head for c in best[:_TRIED]))
 
     def _solve_dual(
-        self, blocks: Sequence[str], samples: int, kernels: Sequence[Kernel], few: bool
+        self, blocks: Sequence[str], samples: int, specs: Sequence[Spec], heads: Sequence[str], few: bool
     ) -> Iterator[Candidate]:
         pairs = [self._products[block].among(samples) for block in blocks]
         products, norms = np.sum([p for p, _ in pairs], axis=0), np.sum([n for _, n in pairs], axis=0)
@@ -240,7 +251,7 @@ class Learner:
         known = self._indicator[rows]
         folds = _halves(known) if few else self._folds[rows]
         problem = Problem(tuple(blocks), products, norms, dim, known, folds, self._labels)
-        for candidate in candidates(problem, kernels, self._config.heads):
+        for candidate in candidates(problem, specs, heads):
             self._clock.charge("solve", candidate.member.head, 0, samples)
             yield candidate
 
@@ -254,7 +265,7 @@ class Learner:
         wanted = [layers] if not complete or number == 0 else [layers, tuple(before)]
         if complete:
             wanted += [stage.blocks for stage in self._features.passes[number][1][:-1]]
-        ready = self._ready(number)
+        ready = self._ready[number]
         for blocks in dict.fromkeys(wanted):
             if blocks not in self._landmarks:
                 own = [self._products[block] for block in blocks]

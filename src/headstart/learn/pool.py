@@ -47,9 +47,9 @@ class Pool:
         evidence = [
             c.member.evidence if len(c.held_out) == common else score(truth, c.held_out[:common]) for c in able
         ]
-        best = choose(evidence, self._members * _KEPT)
-        self._forget([able[i] for i in best], most)
-        members = tuple(able[i] for i in best[: self._members])
+        kinds = [c.member.head for c in able]
+        self._forget([able[i] for i in choose(evidence, kinds, self._members * _KEPT)], most)
+        members = tuple(able[i] for i in choose(evidence, kinds, self._members))
         together = average([c.held_out[:common] for c in members])
         return Choice(members, together, score(truth, together))
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_PATIENCE = 0.4  # seconds; a batch takes less, only a huge file takes longer
 Indices = NDArray[np.int64]
 
 
@@ -54,8 +55,9 @@ class Stream:
         self._stop = threading.Event()
         self._running = workers
         self._inline = workers == 0
-        for _ in range(workers):
-            threading.Thread(target=self._run, daemon=True).start()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(workers)]
+        for thread in self._threads:
+            thread.start()
 
     def _take(self) -> Job | None:
         with self._lock:
@@ -97,5 +99,7 @@ class Stream:
         return not self._inline and self._running == 0
 
     def stop(self) -> None:
-        """Start no further job; those under way finish by themselves."""
+        """Start no further job, and wait a moment for those under way. Daemon threads: none outlives the process."""
         self._stop.set()
+        for thread in self._threads:
+            thread.join(_PATIENCE)

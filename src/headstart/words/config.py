@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from headstart.errors import BadConfig
 
 Precision = Literal["auto", "fp32", "int8"]
-HEADS = ("means", "lda", "ridge", "rbf", "logistic", "neighbours")
+HEADS = ("means", "neighbours", "ridge", "lda")
 PIXELS = "pixels"  # the backbone that is none: raw small pixels
 STRIDE = 32  # a network halves its input five times
 
@@ -60,12 +60,12 @@ class Config:
     """
 
     stages: tuple[Stage, ...]
-    heads: tuple[str, ...] = ("means", "lda", "rbf", "logistic")
+    heads: tuple[str, ...] = HEADS
     members: int = 5
     folds: int = 5
     head_share: float = 0.1
     first_per_class: int = 2
-    first_test: int = 512
+    first_test: int = 256
     precision: Precision = "auto"
     seed: int = 0
     reason: str = field(default="", compare=False)
