@@ -11,7 +11,7 @@ from headstart.backbones.session import Session, open_session
 from headstart.backbones.table import Precision
 
 _NEEDED = 1.15  # int8 must be so much faster: below, its rounding buys nothing
-_PIXELS, _BATCH, _ROUNDS = 64, 4, 3
+_PIXELS, _BATCH, _ROUNDS = 64, 2, 3
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Choice:
 def choose_precision() -> Choice:
     """int8 where it is clearly faster than fp32 on this processor, by the best of a few interleaved runs.
 
-    Costs about .05 CPU-s, most of it loading the two small graphs.
+    Costs about .04 CPU-s, most of it loading the two small graphs.
     """
     names: tuple[Precision, Precision] = ("fp32", "int8")
     sessions = [open_session("lite0_cut", name) for name in names]

@@ -30,6 +30,7 @@ DUAL = 1536
 _STEP = 1.35  # the factor of time between two solves: about equal steps of log time
 _QUERIES = 2000  # up to so many test samples their products are kept; beyond, they are computed when needed
 _TRIED = 2  # specs and heads that a stage's combinations are solved with
+_FIRST = 256  # with hundreds of classes one sample of each has to do at first
 _POLL = 0.2
 _NO_FOLDS = 4  # with fewer samples per class, only the heads that need few
 
@@ -108,7 +109,8 @@ class Learner:
     def _first(self) -> tuple[int, int]:
         """How many training and test samples the first prediction waits for."""
         classes = int((self._indicator.sum(axis=0) > 0).sum())
-        train = min(len(self._indicator), max(self._config.first_per_class * classes, 8))
+        wanted = self._config.first_per_class * classes
+        train = min(len(self._indicator), max(min(wanted, max(classes, _FIRST)), 8))
         return train, min(len(self._told), self._config.first_test)
 
     def _pass(self, number: int, stream: Stream) -> Iterator[Snapshot | Progressed]:

@@ -65,7 +65,7 @@ class Config:
     folds: int = 5
     head_share: float = 0.1
     first_per_class: int = 2
-    first_test: int = 256
+    first_test: int = 160
     precision: Precision = "auto"
     seed: int = 0
     reason: str = field(default="", compare=False)
