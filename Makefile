@@ -34,7 +34,7 @@ types: $(VENV)/all
 	$(RUN) -m mypy
 
 bench: $(VENV)/all  ## the benchmark table; needs DATA=folder of data sets (docs/benchmarks.md)
-	$(RUN) benchmarks/table.py --data $(DATA) --out benchmarks/results
+	$(RUN) benchmarks/compare.py --data $(DATA) --out benchmarks/results
 
 clean:
 	rm -rf $(VENV) demo build dist

@@ -40,7 +40,9 @@ def images(folders: list[Path], each: int) -> Iterator[NDArray[np.uint8]]:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--images", type=Path, nargs="+", required=True)
     parser.add_argument("--each", type=int, default=100)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from headstart import model as models
 from headstart.backbones.probe import choose_precision
 from headstart.backbones.session import Session, open_session
-from headstart.backbones.table import BACKBONES, digest
+from headstart.backbones.table import BACKBONES, Precision, digest
 from headstart.data.groups import folds, merge, name_groups, near_duplicates
 from headstart.data.images import peek
 from headstart.data.order import balanced
@@ -120,11 +120,11 @@ class _Run:
         self._started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         assert task.train.targets is not None
         self.config = request.config or _plan(task)
-        choice = choose_precision() if self.config.precision == "auto" else None
-        self.precision = choice.precision if choice else self.config.precision
-        self._why = "; ".join(filter(None, [self.config.reason, choice.reason if choice else ""]))
+        self.precision, why = _precision(self.config)
+        self._why = "; ".join(filter(None, [self.config.reason, why]))
         self._workers = os.cpu_count() or 1 if request.workers is None else request.workers
-        self._order = balanced(task.train.targets, len(task.classes), self.config.seed)
+        self._targets = task.train.targets.astype(np.int32, copy=False)
+        self._order = balanced(self._targets, len(task.classes), self.config.seed)
         self._groups = name_groups(task.train.paths)
         self._squares = Squares(folder.cache_path)
         self.features = self._features()
@@ -143,16 +143,24 @@ class _Run:
             for stage in self.config.stages
             for block, output in zip(stage.blocks, stage.outputs, strict=True)
         }
-        graph = f"{self.config.seed} {self.precision} " + " ".join(digest(n, self.precision) for n in sorted(names))
+        graph = f"{self.config.seed} {self.precision} " + " ".join(
+            digest(n, self.precision) for n in sorted(names)
+        )
         marks = {split: fingerprint(samples, graph) for split, (samples, _) in splits.items()}
         return Features(
-            stages, splits, sessions, dims, self._squares, self.folder.cache_path, marks, self.clock, self.meter
+            stages,
+            splits,
+            sessions,
+            dims,
+            self._squares,
+            self.folder.cache_path,
+            marks,
+            self.clock,
+            self.meter,
         )
 
     def _folds(self, groups: NDArray[np.int32]) -> NDArray[np.int8]:
-        assert self.task.train.targets is not None
-        targets = self.task.train.targets.astype(np.int32, copy=False)
-        return folds(targets, self.config.folds, groups, self.config.seed)[self._order]
+        return folds(self._targets, self.config.folds, groups, self.config.seed)[self._order]
 
     def _refold(self, tiny: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.int8] | None:
         """Folds that keep near-duplicates together; None where there are none."""
@@ -208,7 +216,10 @@ class _Run:
         if self._last is None:
             reason = "the budget ended before a first prediction"
         elif self.budget.left(self.clock) > 0:
-            reason = "every planned stage is done and nothing improves any more"
+            enough = self._last.evidence >= self.config.enough
+            reason = (
+                "nothing is left to improve" if enough else "every stage is done: nothing improves any more"
+            )
         else:
             reason = f"the budget of {self.budget} is used up"
         self.close_books(reason)
@@ -217,12 +228,11 @@ class _Run:
         """Write what a reader of the run folder needs beside the model."""
         last = self._last
         if last is not None:
-            assert self.task.train.targets is not None
             self.folder.write_evidence(
                 Evidence(
                     last.rows,
                     last.held_out.astype(np.float16),
-                    self.task.train.targets[last.rows],
+                    self._targets[last.rows],
                     [self.task.train.paths[int(row)] for row in last.rows],
                 )
             )
@@ -239,7 +249,6 @@ class _Run:
 
     def _write(self, state: str, reason: str) -> None:
         task, last = self.task, self._last
-        assert task.train.targets is not None
         document: dict[str, Any] = {
             "format": 1,
             "state": state,
@@ -266,7 +275,7 @@ class _Run:
                 "classes": list(task.classes),
                 "n_train": len(task.train),
                 "n_test": len(task.test) if task.test else 0,
-                "class_counts": np.bincount(task.train.targets, minlength=len(task.classes)).tolist(),
+                "class_counts": np.bincount(self._targets, minlength=len(task.classes)).tolist(),
             },
             "members": [
                 {
@@ -285,6 +294,14 @@ class _Run:
         """Let go of the files."""
         self.features.close()
         self._squares.close()
+
+
+def _precision(config: Config) -> tuple[Precision, str]:
+    """Of the weights, as configured or as a short probe finds; and why."""
+    if config.precision != "auto":
+        return config.precision, ""
+    choice = choose_precision()
+    return choice.precision, choice.reason
 
 
 def _plan(task: Task) -> Config:
@@ -317,5 +334,3 @@ def _machine(workers: int) -> dict[str, Any]:
     except (OSError, ValueError, AttributeError):
         pass  # not Linux: the name of the architecture has to do
     return {"cpu": name, "cores": os.cpu_count(), "memory_gb": memory, "workers": workers}
-
-

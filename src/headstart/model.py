@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.backbones.session import Session, open_session
-from headstart.backbones.table import digest
+from headstart.backbones.table import Precision, digest
 from headstart.data.scan import scan_unlabelled
 from headstart.data.squares import Squares
 from headstart.errors import BadModel
 from headstart.heads.ensemble import Ensemble, Member
 from headstart.heads.kernel import Kernel, Matrix, unit
 from headstart.store import snapshot as files
-from headstart.words.task import Skipped, Task
+from headstart.words.task import LabelKind, Skipped, Task
 
 _FILES_AT_ONCE = 32
 
@@ -40,8 +40,8 @@ class Model:
 
     classes: tuple[str, ...]
     kind: str
-    labels: str
-    precision: str
+    labels: LabelKind
+    precision: Precision
     evidence: float
     samples_seen: int
     ensemble: Ensemble
@@ -61,7 +61,7 @@ class Model:
         return result, tuple(skipped)
 
     def predict(self, what: str | os.PathLike[str] | Sequence[str]) -> list[Prediction]:
-        """Predictions for a folder (all images below it), one file, or a list of files; unreadable ones are left out."""
+        """Predictions for a folder (all images below it), a file or a list of files, without unreadable ones."""
         return list(self.stream(what))
 
     def stream(
@@ -87,7 +87,8 @@ class Model:
             backbone, pixels, output = parts(block)
             wanted.setdefault((backbone, pixels), []).append(output)
         sizes = sorted({pixels for _, pixels in wanted})
-        read, images = [], {size: [] for size in sizes}  # type: ignore[var-annotated]
+        read: list[int] = []
+        images: dict[int, list[NDArray[np.uint8]]] = {size: [] for size in sizes}
         for place, path in enumerate(paths):
             found = [squares(path, size) for size in sizes]
             bad = next((square for square in found if isinstance(square, Skipped)), None)
@@ -96,11 +97,12 @@ class Model:
                 continue
             read.append(place)
             for size, square in zip(sizes, found, strict=True):
-                images[size].append(square)
+                if not isinstance(square, Skipped):
+                    images[size].append(square)
         features: dict[str, Matrix] = {}
         for (backbone, pixels), outputs in wanted.items() if read else ():
             if backbone not in sessions:
-                sessions[backbone] = open_session(backbone, self.precision)  # type: ignore[arg-type]
+                sessions[backbone] = open_session(backbone, self.precision)
             values = sessions[backbone](np.stack(images[pixels]))
             for output in outputs:
                 stored = values[output].astype(np.float16).astype(np.float32)  # as the run's cache keeps them
@@ -126,7 +128,9 @@ def _files(what: Any, skipped: list[Skipped] | None) -> tuple[str, Sequence[str]
     return "", [os.fspath(path) for path in what]
 
 
-def save(folder: Path, task: Task, precision: str, evidence: float, samples_seen: int, ensemble: Ensemble) -> None:
+def save(
+    folder: Path, task: Task, precision: Precision, evidence: float, samples_seen: int, ensemble: Ensemble
+) -> None:
     """Publish a model into `folder` in one step. Raises DiskFull."""
     tensors: dict[str, NDArray[Any]] = {}
     members = []
@@ -147,7 +151,7 @@ def save(folder: Path, task: Task, precision: str, evidence: float, samples_seen
         "evidence": evidence,
         "samples_seen": samples_seen,
         "members": members,
-        "backbones": {name: digest(name, precision) for name in backbones},  # type: ignore[arg-type]
+        "backbones": {name: digest(name, precision) for name in backbones},
     }
     files.publish(folder, document, tensors)
 
@@ -176,7 +180,11 @@ def load(path: str | os.PathLike[str]) -> Model:
         )
         for number, about in enumerate(document["members"])
     )
-    landmarks = {key.removeprefix("landmarks/"): t.astype(np.float32) for key, t in tensors.items() if key.startswith("landmarks/")}
+    landmarks = {
+        key.removeprefix("landmarks/"): t.astype(np.float32)
+        for key, t in tensors.items()
+        if key.startswith("landmarks/")
+    }
     return Model(
         tuple(document["classes"]),
         document["kind"],

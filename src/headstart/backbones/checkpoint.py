@@ -14,7 +14,7 @@ import numpy as np
 from headstart.errors import BadWeights
 
 _MAGIC = 0x1950A86A20F9469CFC6C
-_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class _Reader(pickle.Unpickler):
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _rebuild
         if module == "torch" and name in _DTYPES:
-            return _Storage(_DTYPES[name])
+            dtype: np.dtype[Any] = _DTYPES[name]
+            return _Storage(dtype)
         raise BadWeights(f"refused: the checkpoint asks for {module}.{name}")
 
     def persistent_load(self, pid: Any) -> tuple[str, np.dtype[Any]]:

@@ -155,7 +155,9 @@ def build(weights: Weights, *, cut: bool = False, half: bool = True) -> Any:
         graph.node("Flatten", [graph.node("GlobalAveragePool", [x], "pool")], "head")
         graph.outputs.append(("head", len(weights["_conv_head.weight"])))
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["b", "h", "w", 3])
-    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["b", dim]) for name, dim in graph.outputs]
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["b", dim]) for name, dim in graph.outputs
+    ]
     made = helper.make_graph(graph.nodes, "lite0", [image], outputs, graph.constants)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)
     onnx.checker.check_model(model)

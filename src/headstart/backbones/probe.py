@@ -20,7 +20,7 @@ class Choice:
 
     precision: Precision
     reason: str
-    rates: dict[str, float]
+    rates: dict[Precision, float]
 
 
 def choose_precision() -> Choice:

@@ -50,8 +50,15 @@ class _Network:
 
     def __call__(self, images: Images) -> Features:
         """Raises BadInput for sides that are no multiple of 32: the graph's padding holds for those only."""
-        if images.ndim != 4 or images.shape[3] != 3 or images.shape[1] % self._step or images.shape[2] % self._step:
-            raise BadInput(f"images must be [n, h, w, 3] with sides a multiple of {self._step}, not {images.shape}")
+        if (
+            images.ndim != 4
+            or images.shape[3] != 3
+            or images.shape[1] % self._step
+            or images.shape[2] % self._step
+        ):
+            raise BadInput(
+                f"images must be [n, h, w, 3] with sides a multiple of {self._step}, not {images.shape}"
+            )
         if len(images) == 0:
             return {}
         values = self._session.run(self._outputs, {"image": np.ascontiguousarray(images)})

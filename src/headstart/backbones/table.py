@@ -124,7 +124,9 @@ def read_weights(name: str, precision: Precision) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise BadWeights(f"the weights {path} cannot be read: {error.strerror}; install headstart again") from error
+        raise BadWeights(
+            f"the weights {path} cannot be read: {error.strerror}; install headstart again"
+        ) from error
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise BadWeights(f"the weights {path} are damaged: their checksum differs; install headstart again")
     return content

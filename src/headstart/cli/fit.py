@@ -43,7 +43,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs `fit`; returns the exit code."""
-    clock = CpuClock() if options.clock == "cpu" else WallClock(already=_since_start())
+    wall = WallClock(already=_since_start())
+    clock = CpuClock() if options.clock == "cpu" else wall
     budget = Budget.parse(options.budget)
     if options.workers is not None and options.workers < 1:
         raise BadInput(f"--workers is {options.workers}, but at least one worker is needed")
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     config = Config.from_json(config_text) if config_text else None
     out = Path(options.out)
     request = api.Request(options.path, budget, out, options.test, config, clock, options.workers)
-    watchdog = _Watchdog(clock if options.clock == "wall" else None, budget, options)
+    watchdog = _Watchdog(None if options.clock == "cpu" else wall, budget, options)
     view = _View(budget)
     try:
         for event in api.run(request):
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     watchdog.done = True
     if not view.published:
         raise BadInput(
-            f"the budget of {budget} ended before a first prediction: give more time (a second per 1000 files is enough)"
+            f"the budget of {budget} ended before a first prediction: give more time (a few seconds are enough)"
         )
     if not options.no_report:
         from headstart.report.page import write_report
@@ -174,7 +175,16 @@ def _say(options: argparse.Namespace, out: Path) -> int:
         run = RunFolder.open(out, exclusive=False)
         document: dict[str, Any] = run.read_run()
         curve = [[row.seconds, row.score] for row in run.read_curve()]
-        keys = ("state", "ended", "evidence", "seconds", "cpu_seconds", "samples_seen", "skipped", "precision")
+        keys = (
+            "state",
+            "ended",
+            "evidence",
+            "seconds",
+            "cpu_seconds",
+            "samples_seen",
+            "skipped",
+            "precision",
+        )
         summary = {key: document.get(key) for key in keys}
         summary |= {"run": str(out), "model": str(model), "curve": curve}
         print(json.dumps(summary))

@@ -56,3 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if os.environ.get("HEADSTART_TRACEBACK"):
+            raise
+        kind = type(error).__name__
+        print(
+            f"headstart: failed unexpectedly ({kind}: {error}); what was published before stands. This is a fault "
+            "of headstart's: HEADSTART_TRACEBACK=1 shows where",
+            file=sys.stderr,
+        )
+        return 1

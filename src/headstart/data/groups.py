@@ -198,9 +198,7 @@ def merge(one: Groups, two: Groups) -> Groups:
     return _numbered(labels)
 
 
-def _joined(
-    labels: NDArray[np.int64], one: NDArray[np.int64], two: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _joined(labels: NDArray[np.int64], one: NDArray[np.int64], two: NDArray[np.int64]) -> NDArray[np.int64]:
     """Labels after joining the samples of each pair; a label is the smallest index of its samples."""
     while True:
         left, right = labels[one], labels[two]

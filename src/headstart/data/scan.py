@@ -37,7 +37,7 @@ def scan(path: str | os.PathLike[str], name: str | None = None) -> Task:
         raise BadDataset(_too_few(root, counts, bool(splits), walk))
     test = _test_split(walk, top) if splits else None
     targets = np.repeat(np.arange(len(counts), dtype=np.int32), list(counts.values()))
-    title = name or os.path.basename(root) or "images"
+    title = name or _title(root)
     train = Samples(root, listing, targets)
     return Task(title, "image", "single", tuple(counts), train, test, walk.all_skipped())
 
@@ -53,6 +53,12 @@ def scan_unlabelled(path: str | os.PathLike[str]) -> tuple[Samples, tuple[Skippe
     if not listing:
         raise BadDataset(f"{root!r} holds no image (files that count: {_extensions()}).")
     return Samples(root, listing), walk.all_skipped()
+
+
+def _title(root: str) -> str:
+    """The folder's name; of `birds/train` it is `birds` that tells something."""
+    above, last = os.path.split(root)
+    return (os.path.basename(above) if last.lower() in (TRAIN, "training") else "") or last or "images"
 
 
 def _folder(path: str | os.PathLike[str]) -> str:

@@ -39,7 +39,8 @@ class Member:
         kernel = self.kernel(products, rows, columns)
         if self.head == "neighbours":
             return votes(kernel, self.weights)
-        return kernel @ self.weights + self.offset
+        scores: NDArray[np.float64] = kernel @ self.weights + self.offset
+        return scores
 
     def posteriors(self, products: Matrix, rows: Matrix, columns: Matrix, labels: LabelKind) -> Matrix:
         """Posteriors float32 [m, classes]; arguments as in `scores`."""
@@ -88,9 +89,9 @@ class Ensemble:
         parts = []
         for member in self.members:
             n = member.landmarks
-            total = np.sum([products[block][:, :n] for block in member.blocks], axis=0)
-            left = np.sum([own[block] for block in member.blocks], axis=0)
-            right = np.sum([theirs[block][:n] for block in member.blocks], axis=0)
+            total: Matrix = np.sum([products[block][:, :n] for block in member.blocks], axis=0)
+            left: Matrix = np.sum([own[block] for block in member.blocks], axis=0)
+            right: Matrix = np.sum([theirs[block][:n] for block in member.blocks], axis=0)
             parts.append(member.posteriors(total, left, right, self.labels))
         return average(parts)
 

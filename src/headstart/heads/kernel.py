@@ -20,7 +20,7 @@ def unit(features: NDArray[np.floating]) -> Matrix:
     Square root and L2 was the best of the normalisations tried on characters and drawings
     (docs/decisions/003-heads.md).
     """
-    rooted = np.sqrt(np.maximum(features, 0, dtype=np.float32))
+    rooted: Matrix = np.sqrt(np.maximum(features, 0, dtype=np.float32))
     length = np.sqrt(np.einsum("ij,ij->i", rooted, rooted))
     rooted /= np.maximum(length, 1e-9)[:, None]
     return rooted
@@ -57,13 +57,14 @@ class Kernel:
         exponent -= columns[None, :]
         np.minimum(exponent, 0, out=exponent)
         exponent *= np.float32(self.gamma / self.scale)
-        return np.exp(exponent, out=exponent).astype(np.float64)
+        values: NDArray[np.float64] = np.exp(exponent, out=exponent).astype(np.float64)
+        return values
 
 
 def centred(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
     """The kernel of features minus their mean: H K H, float64 [n, n]."""
     means = kernel.mean(axis=0)
-    result = kernel - means[None, :]
+    result: NDArray[np.float64] = kernel - means[None, :]
     result -= means[:, None]
     result += means.mean()
     return result

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headstart.heads.ridge import Array, class_averages
 
@@ -48,7 +47,7 @@ def discriminant(class_means: Array, counts: Array) -> Discriminant:
     return Discriminant(transform, offset)
 
 
-def analytic_penalty(kernel: Array, indicator: NDArray[np.floating], dim: int) -> float:
+def analytic_penalty(kernel: Array, indicator: Array, dim: int) -> float:
     """The ridge penalty that Ledoit and Wolf's shrinkage of the within-class covariance amounts to.
 
     kernel: centred, float64 [n, n]. indicator: one class per
@@ -69,4 +68,4 @@ def analytic_penalty(kernel: Array, indicator: NDArray[np.floating], dim: int) -
     noise = max((float((lengths**2).sum()) / samples - squared) / samples, 0.0)
     distance = max(squared - trace**2 / dim, 1e-30)
     shrinkage = min(max(noise / distance, 1e-4), 0.999)
-    return max(shrinkage / (1 - shrinkage) * trace / dim * samples, 1e-6 * trace)
+    return float(max(shrinkage / (1 - shrinkage) * trace / dim * samples, 1e-6 * trace))

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_BLOCK = 128
+_TRIES = 4  # penalties, each ten times the one before, until rounding leaves the kernel positive definite
 _SCIPY_PAYS = 400  # below so many samples importing scipy costs more than its faster inverse saves
 
 
@@ -37,19 +39,22 @@ class Fit:
 
 
 def inverse(matrix: Array) -> Array:
-    """The inverse of a symmetric positive definite matrix, float64 [n, n]."""
+    """The inverse of a symmetric positive definite matrix, float64 [n, n]; `matrix` is overwritten."""
     if len(matrix) < _SCIPY_PAYS:
-        result: Array = np.linalg.inv(matrix)
-        return result
+        return np.asarray(np.linalg.inv(matrix), np.float64)
     from scipy.linalg import lapack
 
-    factor, bad = lapack.dpotrf(matrix, lower=1)
+    # LAPACK works in columns: the transposed view of a symmetric matrix is itself, and nothing is copied.
+    factor, bad = lapack.dpotrf(matrix.T, lower=1, overwrite_a=1)
     if bad:
         raise np.linalg.LinAlgError("the kernel is not positive definite")
-    lower, _ = lapack.dpotri(factor, lower=1)
-    full: Array = np.tril(lower)
-    full += np.tril(lower, -1).T
-    return full
+    lower, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    for first in range(0, len(lower), _BLOCK):
+        last = min(first + _BLOCK, len(lower))
+        square = lower[first:last, first:last]
+        lower[:first, first:last] = lower[first:last, :first].T
+        square[:] = np.tril(square) + np.tril(square, -1).T
+    return np.asarray(lower, np.float64)
 
 
 def class_averages(scores: Array, indicator: Array) -> tuple[Array, Array]:
@@ -75,15 +80,25 @@ def class_sums(scores: Array, indicator: Array) -> Array:
     return sums
 
 
+def _inverted(kernel: Array, penalty: float) -> tuple[Array, float]:
+    """(K + lambda I)^-1 and the lambda that it took: samples that are equal need more than nothing."""
+    for _ in range(_TRIES):
+        shifted = kernel.copy()
+        shifted[np.diag_indices_from(shifted)] += penalty
+        try:
+            return inverse(shifted), penalty
+        except np.linalg.LinAlgError:
+            penalty *= 10
+    raise np.linalg.LinAlgError("the kernel is not positive definite")
+
+
 def solve(kernel: Array, indicator: Array, folds: NDArray[np.integer], penalty: float) -> Fit:
     """Ridge regression of the indicators (float64 [n, classes]) on a centred kernel [n, n].
 
     folds: which fold each sample is left out with, integers [n]. penalty: lambda > 0, on the scale of
     the kernel's eigenvalues. Cost: one inverse plus n² per class.
     """
-    shifted = kernel.copy()
-    shifted[np.diag_indices_from(shifted)] += penalty
-    inverted = inverse(shifted)
+    inverted, penalty = _inverted(kernel, penalty)
     targets = indicator - indicator.mean(axis=0)
     coefficients = inverted @ targets
     class_means, counts = class_averages(targets - penalty * coefficients, indicator)

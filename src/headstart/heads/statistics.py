@@ -24,7 +24,9 @@ class FoldStatistics:
         self.products = np.zeros((folds, dim, dim))
         self.by_class = np.zeros((folds, dim, classes))
 
-    def add(self, features: NDArray[np.floating], indicator: NDArray[np.floating], folds: NDArray[np.integer]) -> None:
+    def add(
+        self, features: NDArray[np.floating], indicator: NDArray[np.floating], folds: NDArray[np.integer]
+    ) -> None:
         """Take in m samples: features [m, dim], indicator [m, classes], fold of each [m]."""
         for fold in np.unique(folds):
             rows = np.flatnonzero(folds == fold)

@@ -24,7 +24,6 @@ from headstart.words.scoring import score
 from headstart.words.task import LabelKind
 
 
-
 @dataclass(frozen=True)
 class Spec:
     """How a kernel head is regularised. penalty: share of the kernel's mean eigenvalue; None = analytic."""

@@ -73,6 +73,12 @@ class Features:
         self._networks, self._decoder, self._clock, self.meter = networks, decoder, clock, meter
         self._lock = threading.Lock()
         self.tables: dict[tuple[int, str], Table] = {}
+        self.pass_of = {
+            block: number
+            for number, (_, group) in enumerate(passes)
+            for stage in group
+            for block in stage.blocks
+        }
         for number, (_, stages) in enumerate(passes):
             for split, (samples, _order) in splits.items():
                 blocks = [block for stage in stages for block in stage.blocks]
@@ -88,7 +94,9 @@ class Features:
         """Compute what the job asks for and is not yet in the caches. Raises DiskFull."""
         table = self.tables[job.passing, job.split]
         unreadable = self.bad(job.split)
-        missing = np.array([r for r in job.rows[~table.done()[job.rows]] if int(r) not in unreadable], np.int64)
+        missing = np.array(
+            [r for r in job.rows[~table.done()[job.rows]] if int(r) not in unreadable], np.int64
+        )
         if len(missing) == 0:
             return
         pixels, stages = self.passes[job.passing]
@@ -106,7 +114,7 @@ class Features:
         """The squares of the rows that can be read, and those rows; the others are noted as bad."""
         samples, order = self.splits[split]
         images = np.empty((len(rows), pixels, pixels, 3), np.uint8)
-        read = []
+        read: list[int] = []
         for row in rows:
             square = self._decoder(os.path.join(samples.root, samples.paths[int(order[row])]), pixels)
             if isinstance(square, Skipped):
@@ -114,7 +122,7 @@ class Features:
                     table.bad[int(row)] = square.reason
             else:
                 images[len(read)] = square
-                read.append(row)
+                read.append(int(row))
         return images[: len(read)], np.array(read, np.int64)
 
     def settled(self, passing: int, split: str) -> NDArray[np.bool_]:
@@ -132,9 +140,13 @@ class Features:
                     found |= table.bad
             return found
 
-    def block(self, passing: int, split: str, block: str, rows: Indices) -> Matrix:
+    def arrived(self, split: str, block: str) -> NDArray[np.bool_]:
+        """Rows whose features of a block can be got: bool [n]."""
+        return self.tables[self.pass_of[block], split].caches[block].done
+
+    def block(self, split: str, block: str, rows: Indices) -> Matrix:
         """Unit-length features float32 [m, dim]; zeros where a file vanished after an earlier pass."""
-        cache = self.tables[passing, split].caches[block]
+        cache = self.tables[self.pass_of[block], split].caches[block]
         there = cache.done[rows]
         result = np.zeros((len(rows), self.dims[block]), np.float32)
         result[there] = unit(cache.get(rows[there]))
@@ -145,3 +157,7 @@ class Features:
         for table in self.tables.values():
             for cache in table.caches.values():
                 cache.close()
+
+
+def _without(rows: Indices, unreadable: Mapping[int, str]) -> Indices:
+    return np.array([row for row in rows.tolist() if row not in unreadable], np.int64)

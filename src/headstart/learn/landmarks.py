@@ -22,7 +22,7 @@ from headstart.words.task import LabelKind
 
 LANDMARKS = 1024
 _FOLDS = 3
-_JITTER = 3e-5  # of the mean eigenvalue: products are in single precision
+_JITTER = 1e-4  # of the mean eigenvalue: products are in single precision, and landmarks may be equal
 _PENALTY = 1e-2
 Fetch = Callable[[str, NDArray[np.int64]], Matrix]
 
@@ -39,7 +39,9 @@ class Known:
 class Landmarks:
     """One combination of blocks at one kernel, fed with ever more samples."""
 
-    def __init__(self, blocks: Sequence[str], products: Sequence[Products], kernel: Kernel, classes: int) -> None:
+    def __init__(
+        self, blocks: Sequence[str], products: Sequence[Products], kernel: Kernel, classes: int
+    ) -> None:
         count = min(LANDMARKS, *(len(block) for block in products))
         pairs = [block.among(count) for block in products]
         among, norms = np.sum([p for p, _ in pairs], axis=0), np.sum([n for _, n in pairs], axis=0)
@@ -47,8 +49,7 @@ class Landmarks:
         self._given, self.kernel = kernel, kernel.fitted(among, norms)
         self._fixed = {name: block.features[:count] for name, block in zip(blocks, products, strict=True)}
         values = self.kernel(among, norms, norms)
-        values[np.diag_indices_from(values)] += _JITTER * np.trace(values) / count
-        self._root = np.linalg.inv(np.linalg.cholesky(values)).T
+        self._root = _root(values)
         self.statistics = FoldStatistics(count, classes, _FOLDS)
         self._held: list[Matrix] = []
 
@@ -94,3 +95,16 @@ class Landmarks:
             weights, offset = self._root @ primal, final.offset - mean @ primal
             scores = held_out_discriminant(fit, own)
             yield judged(known, "lda", spec, self.kernel, weights, offset, scores)
+
+
+def _root(values: Array) -> Array:
+    """R'^-1 of the landmarks' kernel R R', so that k_L(x)' R'^-1 has the kernel's inner products."""
+    jitter = _JITTER * float(np.trace(values)) / len(values)
+    for _ in range(4):
+        values[np.diag_indices_from(values)] += jitter
+        try:
+            result: Array = np.linalg.inv(np.linalg.cholesky(values)).T
+            return result
+        except np.linalg.LinAlgError:
+            jitter *= 10
+    raise np.linalg.LinAlgError("the landmarks' kernel is not positive definite")

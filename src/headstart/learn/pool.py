@@ -45,7 +45,8 @@ class Pool:
         common = min(len(c.held_out) for c in able)
         truth = indicator[:common]
         evidence = [
-            c.member.evidence if len(c.held_out) == common else score(truth, c.held_out[:common]) for c in able
+            c.member.evidence if len(c.held_out) == common else score(truth, c.held_out[:common])
+            for c in able
         ]
         kinds = [c.member.head for c in able]
         self._forget([able[i] for i in choose(evidence, kinds, self._members * _KEPT)], most)

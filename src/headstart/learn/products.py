@@ -14,6 +14,7 @@ class Products:
     def __init__(self, dim: int, most: int) -> None:
         self.most = most
         self.features = np.zeros((0, dim), np.float16)
+        self.norms = np.zeros(0, np.float32)
         self._products = np.zeros((0, 0), np.float32)
 
     def __len__(self) -> int:
@@ -21,12 +22,14 @@ class Products:
 
     def extend(self, features: Matrix) -> None:
         """Add samples (unit-length features [m, dim]); only their products are computed."""
-        new = features[: self.most - len(self)].astype(np.float16)
+        new = features[: max(self.most - len(self), 0)].astype(np.float16)
         old, total = len(self), len(self) + len(new)
         self.features = np.concatenate([self.features, new])
+        widened = new.astype(np.float32)
+        self.norms = np.concatenate([self.norms, np.einsum("ij,ij->i", widened, widened)])
         grown = np.empty((total, total), np.float32)
         grown[:old, :old] = self._products
-        fresh = new.astype(np.float32)
+        fresh = widened
         grown[old:, old:] = fresh @ fresh.T
         for first in range(0, old, 512):  # half precision is widened a piece at a time
             rows = slice(first, min(first + 512, old))
@@ -37,7 +40,15 @@ class Products:
     def among(self, samples: int) -> tuple[Matrix, Matrix]:
         """Inner products [n, n] of the first n samples, and their squared norms [n]."""
         some = self._products[:samples, :samples]
-        return some, np.diag(some).copy()
+        if len(some) < samples:  # forgotten meanwhile
+            wide = self.features[:samples].astype(np.float32)
+            some = wide @ wide.T
+        return some, self.norms[:samples]
+
+    def forget(self) -> None:
+        """Free the Gram matrix; the features and norms stay, and no sample is added from now on."""
+        self._products = np.zeros((0, 0), np.float32)
+        self.most = len(self)
 
     def with_queries(self, queries: Matrix, first: int, samples: int) -> Matrix:
         """Inner products [m, samples - first] of queries [m, dim] with training samples from `first` on."""

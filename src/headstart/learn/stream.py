@@ -99,7 +99,7 @@ class Stream:
         return not self._inline and self._running == 0
 
     def stop(self) -> None:
-        """Start no further job, and wait a moment for those under way. Daemon threads: none outlives the process."""
+        """Start no further job, and wait a moment for those under way; none outlives the process."""
         self._stop.set()
         for thread in self._threads:
             thread.join(_PATIENCE)

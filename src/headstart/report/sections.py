@@ -27,12 +27,11 @@ from headstart.report.reading import Reading, listing, number
 SORTING = classes.SORTING
 _HEADS = {
     "means": "nearest class mean",
-    "lda": "linear discriminant analysis, shrunk covariance",
+    "lda": "discriminant analysis, shrunk",
     "ridge": "ridge regression",
-    "rbf": "kernel ridge regression, RBF kernel",
-    "logistic": "multinomial logistic regression",
     "neighbours": "nearest neighbours",
 }
+_KERNELS = {"linear": ", linear kernel", "rbf": ", RBF kernel"}
 _WORK = {
     "start": "starting: imports, listing files",
     "decode": "reading and decoding files",
@@ -158,16 +157,27 @@ def _members(members: list[Mapping[str, Any]]) -> str:
     rows = []
     for member in members:
         blocks = listing(member.get("blocks"))
-        features = "<br>".join(f'<code class="block">{text(block)}</code>' for block in blocks)
+        features = "<br>".join(f'<code class="block">{text(line)}</code>' for line in _gathered(blocks))
         head = str(member.get("head", "?"))
         evidence = number(member.get("evidence"))
         rows.append(
             (
-                text(_HEADS.get(head, head)), features, f"{bar(evidence or 0.0)} {decimals(evidence)}",
+                text(_HEADS.get(head, head) + _KERNELS.get(str(member.get("kernel")), "")),
+                features,
+                f"{bar(evidence or 0.0)} {decimals(evidence)}",
                 decimals(number(member.get("temperature")), 2),
             )
         )  # fmt: skip
     return table(("Head", "Features", "#Evidence", "#Temperature"), rows)
+
+
+def _gathered(blocks: list[Any]) -> list[str]:
+    """Feature blocks, one line per backbone and resolution: `lite0@64: d4 d7`."""
+    lines: dict[str, list[str]] = {}
+    for block in map(str, blocks):
+        place, _, output = block.partition("/")
+        lines.setdefault(place, []).append(output)
+    return [f"{place}: {' '.join(outputs)}" for place, outputs in lines.items()]
 
 
 def _skipped(reading: Reading) -> Section | None:

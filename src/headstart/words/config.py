@@ -52,6 +52,7 @@ class Config:
     members: at most so many heads are averaged in a published model.
     folds: training samples are split so often to estimate evidence.
     head_share: the part of the time spent so far that solving heads may take.
+    enough: after a stage with this much evidence no further one runs: nothing is left to improve.
     first_per_class, first_test: samples that the first prediction waits for.
     precision: of the backbone's weights; auto = by a short probe.
     seed: of everything that is drawn at random.
@@ -64,6 +65,7 @@ class Config:
     members: int = 5
     folds: int = 5
     head_share: float = 0.1
+    enough: float = 0.9995
     first_per_class: int = 2
     first_test: int = 160
     precision: Precision = "auto"
@@ -172,6 +174,7 @@ _CONFIG_RULES: Rules = {
     "members": _whole(1),
     "folds": _whole(2),
     "head_share": (_share, "a number above 0 and at most 1"),
+    "enough": (_share, "a number above 0 and at most 1"),
     "first_per_class": _whole(1),
     "first_test": _whole(0),
     "precision": _one_of(get_args(Precision)),

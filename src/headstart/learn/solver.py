@@ -1,0 +1,174 @@
+"""Solves heads on whatever samples have arrived: in the dual form on all pairs, beyond that at landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.heads.kernel import Matrix
+from headstart.heads.ridge import Array
+from headstart.learn.candidates import SPECS, WIDE, Candidate, Problem, Spec, candidates
+from headstart.learn.features import Features
+from headstart.learn.landmarks import Landmarks
+from headstart.learn.products import Products
+from headstart.learn.stream import Indices
+from headstart.words.clock import Budget, Clock
+from headstart.words.config import Config
+from headstart.words.task import LabelKind
+
+DUAL = 1024
+"""Up to so many training samples heads are solved on all pairs; beyond, at as many landmarks."""
+_FEW = 4  # with fewer samples per class, only the heads that need few
+_TRIED = 2  # specs and heads that a stage's combinations are solved with
+_GROUPED = 20_000  # beyond so many samples duplicates are not looked for: it would take seconds
+_LAYERS = ("/d10", "/head")  # what is combined over stages, and all that is used at landmarks
+Refold = Callable[[Matrix, Indices], "NDArray[np.integer] | None"]
+
+
+class Solver:
+    """Everything that is known of the training samples so far."""
+
+    def __init__(
+        self,
+        features: Features,
+        indicator: Array,
+        folds: NDArray[np.integer],
+        config: Config,
+        labels: LabelKind,
+        clock: Clock,
+        budget: Budget,
+    ) -> None:
+        """indicator [n, classes] and folds [n] are in the order of the run, as the rows of `features`."""
+        self._features, self._config, self._labels = features, config, labels
+        self.indicator, self._folds = indicator, folds
+        self._clock, self._budget = clock, budget
+        self.products: dict[str, Products] = {}
+        self.usable: Indices = np.zeros(0, np.int64)
+        self._ready: list[Indices] = []
+        self._landmarks: dict[tuple[str, ...], Landmarks] = {}
+
+    def take_in(self, number: int) -> None:
+        """Extend the inner products by the samples that have arrived, in the order of the run."""
+        settled = self._features.settled(0, "train")
+        prefix = int(np.argmin(settled)) if not settled.all() else len(settled)
+        bad = self._features.bad("train") if len(self.usable) < prefix else {}
+        start = int(self.usable[-1]) + 1 if len(self.usable) else 0
+        fresh = [row for row in range(start, prefix) if row not in bad]
+        self.usable = np.concatenate([self.usable, np.array(fresh, np.int64)])
+        # Workers go on meanwhile: how far each pass is gets looked at once, so that all its blocks agree.
+        self._ready = [self._arrived(passing) for passing in range(number + 1)]
+        for block, passing in self._features.pass_of.items():
+            if passing <= number:
+                products = self.products.setdefault(block, Products(self._features.dims[block], DUAL))
+                rows = self._ready[passing][len(products) : DUAL]
+                if len(rows) and len(products) < products.most:
+                    products.extend(self._features.block("train", block, rows))
+                    self._clock.charge("products", block, 0, len(rows))
+
+    def _arrived(self, passing: int) -> Indices:
+        """The usable samples, in order, up to the first that has not passed yet."""
+        settled = self._features.settled(passing, "train")[self.usable]
+        return self.usable[: int(np.argmin(settled)) if not settled.all() else len(settled)]
+
+    def regroup(self, refold: Refold) -> bool:
+        """New folds that keep near-duplicates together, which show in the tiny pixels; whether there are any."""
+        tiny = next((block for block in self._features.pass_of if block.startswith("pixels@")), None)
+        if tiny is None or len(self.usable) > _GROUPED:
+            return False
+        folds = refold(self._features.block("train", tiny, self.usable), self.usable)
+        if folds is None:
+            return False
+        self._folds = folds
+        self._landmarks.clear()  # their sums were kept apart by the old folds
+        return True
+
+    def candidates(self, number: int, complete: bool) -> Iterator[Candidate]:
+        """Solved heads, as they come: at the end of a stage on its combinations, before that on its own blocks."""
+        samples = len(self._ready[number])
+        if samples > DUAL:
+            yield from self._at_landmarks(number, complete)
+        elif samples >= 2:
+            yield from self._on_all_pairs(number, complete, samples)
+
+    def _on_all_pairs(self, number: int, complete: bool, samples: int) -> Iterator[Candidate]:
+        few = not complete and samples < _FEW * self.indicator.shape[1]
+        wide = [spec for spec in SPECS if spec.kernel == WIDE]
+        specs: Sequence[Spec] = SPECS if complete else wide if few else SPECS[:2]
+        heads: Sequence[str] = self._config.heads
+        for place, blocks in enumerate(self._combinations(number, complete)):
+            problem = self._problem(blocks, samples, few)
+            found = []
+            for candidate in candidates(problem, specs, heads):
+                self._clock.charge("solve", candidate.member.head, 0, samples)
+                found.append(candidate)
+                yield candidate
+            if place == 0 and complete:
+                # What leads on the stage's own features leads on its combinations: the rest is not tried there.
+                best = sorted(found, key=lambda c: -c.member.evidence)
+                specs = list(dict.fromkeys(c.spec for c in best))[:_TRIED]
+                heads = tuple(dict.fromkeys(c.member.head for c in best[:_TRIED]))
+
+    def _combinations(self, number: int, complete: bool) -> list[tuple[str, ...]]:
+        """Which blocks are tried together: a stage's own; with those before it; one layer over all stages."""
+        stages = self._features.passes[number][1]
+        own = stages[-1].blocks
+        if not complete:
+            return [own]
+        pass_of = self._features.pass_of
+        before = [block for block, passing in pass_of.items() if passing <= number]
+        result = [own, tuple(before)]
+        if number >= 2:
+            result.append(tuple(block for block in before if pass_of[block] >= number - 1))
+        result += [tuple(block for block in before if block.endswith(layer)) for layer in _LAYERS]
+        result += [stage.blocks for stage in stages[:-1]]
+        return [blocks for blocks in dict.fromkeys(result) if blocks]
+
+    def _problem(self, blocks: Sequence[str], samples: int, few: bool) -> Problem:
+        pairs = [self.products[block].among(samples) for block in blocks]
+        products: Matrix = np.sum([p for p, _ in pairs], axis=0)
+        norms: Matrix = np.sum([n for _, n in pairs], axis=0)
+        rows = self.usable[:samples]
+        known = self.indicator[rows]
+        folds = _halves(known) if few else self._folds[rows]
+        dim = sum(self._features.dims[block] for block in blocks)
+        return Problem(tuple(blocks), products, norms, dim, known, folds, self._labels)
+
+    def _at_landmarks(self, number: int, complete: bool) -> Iterator[Candidate]:
+        ready = self._ready[number]
+        known, folds = self.indicator[ready], self._folds[ready]
+        for blocks in self._marked(number, complete):
+            if blocks not in self._landmarks:
+                own = [self.products[block] for block in blocks]
+                self._landmarks[blocks] = Landmarks(blocks, own, WIDE, self.indicator.shape[1])
+            marks = self._landmarks[blocks]
+            for fed in marks.feed(self._fetch, ready, known, folds, DUAL):
+                self._clock.charge("statistics", "landmarks", 0, fed)
+                if self._budget.left(self._clock) <= 0.3:
+                    return
+            yield from marks.candidates(known, folds, self._config.heads, self._labels)
+        if complete:
+            self._landmarks.clear()  # the sums of a finished stage are not needed again
+            for products in self.products.values():
+                if len(products) == DUAL:
+                    products.forget()
+
+    def _marked(self, number: int, complete: bool) -> list[tuple[str, ...]]:
+        """The combinations that are worth landmarks: the stage's two best layers; over all stages; its pixels."""
+        stages = self._features.passes[number][1]
+        result = [tuple(block for block in stages[-1].blocks if block.endswith(_LAYERS)) or stages[-1].blocks]
+        if complete:
+            before = [b for b, p in self._features.pass_of.items() if p <= number and b.endswith(_LAYERS)]
+            result += [tuple(before), *(stage.blocks for stage in stages[:-1])]
+        return [blocks for blocks in dict.fromkeys(result) if blocks]
+
+    def _fetch(self, block: str, rows: Indices) -> Matrix:
+        return self._features.block("train", block, rows)
+
+
+def _halves(indicator: Array) -> NDArray[np.integer]:
+    """Two folds that part each class's samples, int [n]: with few samples no class may be in one fold alone."""
+    seen = np.cumsum(indicator, axis=0) * indicator
+    halves: NDArray[np.int64] = seen.max(axis=1).astype(np.int64) % 2
+    return halves
