@@ -44,8 +44,12 @@ LEARNERS: Mapping[str, Learner] = MappingProxyType(
         "finetune64": Learner(
             "finetune", "(b) fine-tune Lite0 64 px", ("--pixels", "64"), needs=("torch",), network=True
         ),
-        "pixels_lr": Learner("pixels", "(c) 16x16 pixels, LogisticRegression", ("--head", "lr"), needs=("sklearn",)),
-        "pixels_trees": Learner("pixels", "(c) 16x16 pixels, ExtraTrees", ("--head", "trees"), needs=("sklearn",)),
+        "pixels_lr": Learner(
+            "pixels", "(c) 16x16 pixels, LogisticRegression", ("--head", "lr"), needs=("sklearn",)
+        ),
+        "pixels_trees": Learner(
+            "pixels", "(c) 16x16 pixels, ExtraTrees", ("--head", "trees"), needs=("sklearn",)
+        ),
         **{f"practitioner{p}_c{c}": _practitioner(p, c) for p in (128, 224) for c in (1, 100)},
     }
 )

@@ -11,6 +11,7 @@ was stopped. `--again ours` forgets the runs of a learner.
 from __future__ import annotations
 
 import argparse
+import datetime
 import hashlib
 import json
 import os
@@ -48,11 +49,17 @@ def options() -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", default=[], help="their names")
     parser.add_argument("--learners", nargs="+", default=list(LEARNERS), choices=list(LEARNERS))
     parser.add_argument("--seeds", type=int, default=3, help="how many")
-    parser.add_argument("--weights", type=Path, help="checkpoint of EfficientNet-Lite0 for the learners in torch")
-    parser.add_argument("--package", type=Path, help="wheel of efficientnet-lite-pytorch, if it is not installed")
+    parser.add_argument(
+        "--weights", type=Path, help="checkpoint of EfficientNet-Lite0 for the learners in torch"
+    )
+    parser.add_argument(
+        "--package", type=Path, help="wheel of efficientnet-lite-pytorch, if it is not installed"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "out", help="for single runs")
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results")
-    parser.add_argument("--again", nargs="+", default=[], choices=list(LEARNERS), help="forget their runs first")
+    parser.add_argument(
+        "--again", nargs="+", default=[], choices=list(LEARNERS), help="forget their runs first"
+    )
     parser.add_argument("--summarise", action="store_true", help="write table.json and table.md")
     return parser.parse_args()
 
@@ -78,6 +85,7 @@ def run(job: Job, given: argparse.Namespace) -> dict[str, Any]:
     command += ["--seed", str(job.seed), *network_options(learner, given)]
     found: dict[str, Any] = {"learner": job.learner, "dataset": job.dataset, "seed": job.seed}
     found |= {"code": code_digest(learner), "load_before": round(os.getloadavg()[0], 2)}
+    found["date"] = datetime.date.today().isoformat()
     found |= measured(command, work / "stderr.txt")
     try:
         found |= as_json(verdict(work, truth))
@@ -136,7 +144,9 @@ def main() -> None:
         print(f"left out: {name} ({why})")
     (given.out / "runs").mkdir(parents=True, exist_ok=True)
     for job in jobs(given):
-        if job.learner in unable or (job.result.exists() and "error" not in json.loads(job.result.read_text())):
+        if job.learner in unable or (
+            job.result.exists() and "error" not in json.loads(job.result.read_text())
+        ):
             continue
         found = run(job, given)
         partial = job.result.with_suffix(".partial")

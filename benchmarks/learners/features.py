@@ -34,7 +34,8 @@ class Extractor:
 
 def _scaled(values: Matrix) -> Matrix:
     rooted = np.sqrt(np.maximum(values, 0))
-    return rooted / np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), np.float32(1e-9))
+    scaled: Matrix = rooted / np.maximum(np.linalg.norm(rooted, axis=1, keepdims=True), np.float32(1e-9))
+    return scaled
 
 
 def _square(path: str, pixels: int) -> NDArray[np.uint8]:

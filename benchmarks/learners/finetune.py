@@ -11,7 +11,15 @@ import torch
 
 from benchmarks.learners.network import pretrained, scaled
 from benchmarks.learners.pictures import load_all
-from benchmarks.learners.protocol import Labels, Matrix, Publisher, labelled, network_options, parser, unlabelled
+from benchmarks.learners.protocol import (
+    Labels,
+    Matrix,
+    Publisher,
+    labelled,
+    network_options,
+    parser,
+    unlabelled,
+)
 
 _BATCH, _RATE, _MOMENTUM = 32, 1e-3, 0.1
 
@@ -25,7 +33,9 @@ def prepared(network: Any, classes: int) -> Any:
     return network
 
 
-def epochs(network: Any, images: np.ndarray[Any, Any], targets: Labels, until: float, seed: int) -> Iterator[None]:
+def epochs(
+    network: Any, images: np.ndarray[Any, Any], targets: Labels, until: float, seed: int
+) -> Iterator[None]:
     """Trains; yields after every epoch. Stops within one, should the CPU seconds of this process reach `until`."""
     rng = np.random.default_rng(seed)
     optimiser = torch.optim.Adam(network.parameters(), lr=_RATE)
@@ -41,7 +51,7 @@ def epochs(network: Any, images: np.ndarray[Any, Any], targets: Labels, until: f
                 continue  # no batch statistics from one image
             optimiser.zero_grad()
             loss = torch.nn.functional.cross_entropy(network(scaled(images[rows])), wanted[rows])
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
         yield
 

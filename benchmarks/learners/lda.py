@@ -15,7 +15,9 @@ _FEW = 3  # samples per class below which a covariance says nothing
 _SHARP = 30.0  # of nearest class means, for features of length 1
 
 
-def posteriors(train: NDArray[Any], targets: Labels, classes: int, test: NDArray[Any], dim: int | None = None) -> Array:
+def posteriors(
+    train: NDArray[Any], targets: Labels, classes: int, test: NDArray[Any], dim: int | None = None
+) -> Array:
     """float64 [m, classes] for test [m, d]; classes without a training sample get 0.
 
     dim: of the features, where train and test hold their coordinates in a smaller space.
@@ -48,8 +50,10 @@ def _directions(residuals: Array, means: Array, dim: int) -> Array:
     ridge, share = shrinkage * average + 1e-12, (1 - shrinkage) / n
     products[np.diag_indices_from(products)] += ridge / share
     if not dual:
-        return np.linalg.solve(products, means.T) / share
-    return (means.T - residuals.T @ np.linalg.solve(products, residuals @ means.T)) / ridge
+        primal: Array = np.linalg.solve(products, means.T) / share
+        return primal
+    wide: Array = (means.T - residuals.T @ np.linalg.solve(products, residuals @ means.T)) / ridge
+    return wide
 
 
 def softmax(scores: Array) -> Array:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
 from benchmarks.learners import lda
 from benchmarks.learners.features import Extractor
 from benchmarks.learners.lda import Array
-from benchmarks.learners.pictures import load_all
-from benchmarks.learners.pixels import lr, trees
+from benchmarks.learners.pixels import lr, tiny, trees
 from benchmarks.learners.protocol import Labels, Matrix, Publisher, labelled, parser, unlabelled
 from headstart.words.scoring import score
 
@@ -56,7 +56,7 @@ def candidates(files: list[str], tests: list[str], seed: int) -> Iterator[Candid
         (h, d), (th, td) = extractor(files, size), extractor(tests, size)
         blocks |= {f"h{size}": (h, th), f"d{size}": (d, td)}
         blocks[f"b{size}"] = np.concatenate([h, d], 1), np.concatenate([th, td], 1)
-    for small, large in zip(SIZES, SIZES[1:], strict=False):
+    for small, large in pairwise(SIZES):
         pair = zip(blocks[f"b{small}"], blocks[f"b{large}"], strict=True)
         train, test = (np.concatenate(split, 1) for split in pair)
         blocks[f"b{small}+{large}"] = train, test
@@ -65,8 +65,13 @@ def candidates(files: list[str], tests: list[str], seed: int) -> Iterator[Candid
         yield f"lda {name}", partial(lda.posteriors, dim=train.shape[1]), small_train, small_test
         if name in ("h128", "b128", "h224", "b224"):
             for strength in (1.0, 30.0):
-                yield f"lr{strength:.0f} {name}", partial(logistic, strength=strength), small_train, small_test
-    raw = [load_all(paths, 16).reshape(len(paths), -1) / np.float32(255) for paths in (files, tests)]
+                yield (
+                    f"lr{strength:.0f} {name}",
+                    partial(logistic, strength=strength),
+                    small_train,
+                    small_test,
+                )
+    raw = [tiny(paths) for paths in (files, tests)]
     yield "lr px", lr, raw[0], raw[1]
     yield "et px", partial(trees, seed=seed), raw[0], raw[1]
 

@@ -11,6 +11,11 @@ from benchmarks.learners.pictures import load_all
 from benchmarks.learners.protocol import Labels, Matrix, Publisher, labelled, parser, unlabelled
 
 
+def tiny(paths: list[str]) -> Matrix:
+    """16 x 16 pixels as numbers from 0 to 1, float32 [n, 768]."""
+    return load_all(paths, 16).reshape(len(paths), -1).astype(np.float32) / np.float32(255)
+
+
 def lr(train: Matrix, targets: Labels, classes: int, test: Matrix) -> Array:
     """StandardScaler and LogisticRegression as it comes: float64 [m, classes]."""
     from sklearn.linear_model import LogisticRegression
@@ -42,7 +47,7 @@ def main() -> None:
     files, targets, classes = labelled(chosen.train)
     tests = unlabelled(chosen.test)
     publisher = Publisher(chosen.out, chosen.test, tests, classes)
-    train, test = (load_all(paths, 16).reshape(len(paths), -1) / np.float32(255) for paths in (files, tests))
+    train, test = (tiny(paths) for paths in (files, tests))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "as it comes" stops after 100 iterations
         if chosen.head == "lr":

@@ -21,15 +21,21 @@ def parser(summary: str) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=summary.partition("\n")[0])
     result.add_argument("--train", type=Path, required=True, help="a folder with one sub-folder per class")
     result.add_argument("--test", type=Path, required=True, help="a folder of images without labels")
-    result.add_argument("--out", type=Path, required=True, help=f"a folder; the learner writes {PUBLISHED} there")
+    result.add_argument(
+        "--out", type=Path, required=True, help=f"a folder; the learner writes {PUBLISHED} there"
+    )
     result.add_argument("--seed", type=int, default=0)
     return result
 
 
 def network_options(result: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """What a learner that runs the network in torch needs to know."""
-    result.add_argument("--weights", type=Path, required=True, help="the checkpoint of EfficientNet-Lite0, .pth")
-    result.add_argument("--package", type=Path, help="wheel or folder of efficientnet-lite-pytorch, if not installed")
+    result.add_argument(
+        "--weights", type=Path, required=True, help="the checkpoint of EfficientNet-Lite0, .pth"
+    )
+    result.add_argument(
+        "--package", type=Path, help="wheel or folder of efficientnet-lite-pytorch, if not installed"
+    )
     result.add_argument("--pixels", type=int, required=True)
     return result
 

@@ -1,4 +1,7 @@
-"""The one-page engine: discriminant on pooled head and d10; 64 px streamed, then 128, then 224, each replacing the last."""
+"""The one-page engine: a discriminant on pooled head and d10 at 64 px, streamed; then 128 px, then 224 px.
+
+Each resolution replaces the last without looking at evidence.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from headstart.learn.snapshot import Progressed, Snapshot
     from headstart.words.task import Task
 
-_GRACE = 0.5  # seconds after T in which the run ends by itself; then it is ended
+_GRACE = 0.8  # seconds after T in which the run ends by itself; then it is ended
+_PAGE = 0.25  # so long after T the report is still begun; later `headstart report` makes it
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,15 +65,16 @@ def run(options: argparse.Namespace) -> int:
                 watchdog.armed = True
     finally:
         view.close()
-    watchdog.done = True
     if not view.published:
         raise BadInput(
             f"the budget of {budget} ended before a first prediction: give more time (a few seconds are enough)"
         )
-    if not options.no_report:
+    late = options.clock == "wall" and wall.now() > budget.seconds + _PAGE
+    if not options.no_report and not late:
         from headstart.report.page import write_report
 
         write_report(out)
+    watchdog.done = True
     return _say(options, out)
 
 
@@ -151,8 +153,8 @@ class _Watchdog:
             threading.Thread(target=self._watch, args=(clock, budget, options), daemon=True).start()
 
     def _watch(self, clock: WallClock, budget: Budget, options: argparse.Namespace) -> None:
-        while budget.left(clock) > -_GRACE:
-            time.sleep(min(max(budget.left(clock) + _GRACE, 0.02), 1.0))
+        while (left := budget.seconds + _GRACE - clock.now()) > 0:
+            time.sleep(min(left, 1.0))
             if self.done:
                 return
         if self.done:

@@ -47,7 +47,11 @@ class Landmarks:
         among, norms = np.sum([p for p, _ in pairs], axis=0), np.sum([n for _, n in pairs], axis=0)
         self.blocks, self._norms, self.consumed = tuple(blocks), norms, 0
         self._given, self.kernel = kernel, kernel.fitted(among, norms)
-        self._fixed = {name: block.features[:count] for name, block in zip(blocks, products, strict=True)}
+        self._fixed = {
+            # Widened once: every piece of the stream is multiplied with them.
+            name: block.features[:count].astype(np.float32)
+            for name, block in zip(blocks, products, strict=True)
+        }
         values = self.kernel(among, norms, norms)
         self._root = _root(values)
         self.statistics = FoldStatistics(count, classes, _FOLDS)
@@ -57,7 +61,7 @@ class Landmarks:
         """float32 [m, landmarks] from unit-length features of each block."""
         products, norms = np.zeros((len(features[0]), len(self._norms)), np.float32), np.zeros(1, np.float32)
         for block, own in zip(self.blocks, features, strict=True):
-            products += own @ self._fixed[block].astype(np.float32).T
+            products += own @ self._fixed[block].T
             norms = norms + np.einsum("ij,ij->i", own, own)
         return (self.kernel(products, norms, self._norms) @ self._root).astype(np.float32)
 

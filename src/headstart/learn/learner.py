@@ -26,6 +26,7 @@ from headstart.words.task import LabelKind
 _STEP = 1.35  # the factor of time between two solves: about equal steps of log time
 _FIRST = 256  # with hundreds of classes one sample of each has to do at first
 _AREA = 32 * 64 * 64  # pixels in a batch: large ones do not fit the processor's cache
+_LAST = 0.3  # seconds before the end in which no new solve is begun
 _POLL = 0.2
 
 
@@ -124,7 +125,9 @@ class Learner:
         thread's own processor time does.
         """
         spent = self._head_seconds if self._workers == 0 else self._features.meter.totals().get("heads", 0.0)
-        return self._published is None or spent <= self._config.head_share * self._clock.now()
+        if self._published is None:
+            return True
+        return self._budget.left(self._clock) > _LAST and spent <= self._config.head_share * self._clock.now()
 
     def _attempt(self, number: int, complete: bool) -> Iterator[Snapshot]:
         """Solve heads on what is there, and yield a snapshot if the evidence for one is at least as good."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_PATIENCE = 0.4  # seconds; a batch takes less, only a huge file takes longer
+_PATIENCE = 0.3  # seconds; a batch takes less, only a huge file takes longer
 Indices = NDArray[np.int64]
 
 
