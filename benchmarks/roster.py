@@ -14,6 +14,7 @@ class Learner:
     """module: in benchmarks.learners. peer: whether it counts as a rival (the others are our own steps).
 
     needs: modules that must be installed. network: whether it needs the checkpoint for torch.
+    on_headstart: whether it runs headstart's code, so that a change there changes it.
     """
 
     module: str
@@ -22,6 +23,7 @@ class Learner:
     peer: bool = True
     needs: tuple[str, ...] = ()
     network: bool = False
+    on_headstart: bool = False
 
 
 def _practitioner(pixels: int, strength: int) -> Learner:
@@ -36,11 +38,19 @@ def _practitioner(pixels: int, strength: int) -> Learner:
 
 LEARNERS: Mapping[str, Learner] = MappingProxyType(
     {
-        "ours": Learner("ours", "**headstart**", peer=False),
-        "prototype": Learner("prototype", "one-page engine, 64 → 128 → 224 px", peer=False),
-        "mean5": Learner("mean5", "mean of the 5 best of 21 by evidence", peer=False, needs=("sklearn",)),
-        "frozen64": Learner("frozen", "(a) Lite0 64 px, ridge, streamed", ("--pixels", "64")),
-        "frozen128": Learner("frozen", "(a) Lite0 128 px, ridge, streamed", ("--pixels", "128")),
+        "ours": Learner("ours", "**headstart**", peer=False, on_headstart=True),
+        "prototype": Learner(
+            "prototype", "one-page engine, 64 → 128 → 224 px", peer=False, on_headstart=True
+        ),
+        "mean5": Learner(
+            "mean5", "mean of the 5 best of 21 by evidence", peer=False, on_headstart=True, needs=("sklearn",)
+        ),
+        "frozen64": Learner(
+            "frozen", "(a) Lite0 64 px, ridge, streamed", ("--pixels", "64"), on_headstart=True
+        ),
+        "frozen128": Learner(
+            "frozen", "(a) Lite0 128 px, ridge, streamed", ("--pixels", "128"), on_headstart=True
+        ),
         "finetune64": Learner(
             "finetune", "(b) fine-tune Lite0 64 px", ("--pixels", "64"), needs=("torch",), network=True
         ),

@@ -106,7 +106,7 @@ def facts(
         "seeds": len({run["seed"] for run in good}),
         "load": round(statistics.median(run["load_before"] for run in good), 2),
         "code": codes,
-        "left_out": dict(left_out),
+        "left_out": {name: why for name, why in left_out.items() if name not in learners},
         "failed": [[run["learner"], run["dataset"], run["seed"]] for run in found if "error" in run],
     }
 

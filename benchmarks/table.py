@@ -31,6 +31,12 @@ from benchmarks.summary import summarise
 
 ROOT = Path(__file__).resolve().parent.parent
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+# Torch gives large blocks back to the system and asks again at each layer: two fifths of its time here. Spare it that.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": "1000000000",
+    "MALLOC_TRIM_THRESHOLD_": "2000000000",
+    "MALLOC_TOP_PAD_": "100000000",
+}
 
 
 @dataclass(frozen=True)
@@ -43,25 +49,33 @@ class Job:
     result: Path
 
 
+def _path(text: str) -> Path:
+    """Learners run in the project's folder: what is given is relative to the caller's."""
+    return Path(text).resolve()
+
+
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data", type=Path, help="the folder of the data sets")
+    parser.add_argument("--data", type=_path, help="the folder of the data sets")
     parser.add_argument("--sets", nargs="+", default=[], help="their names")
     parser.add_argument("--learners", nargs="+", default=list(LEARNERS), choices=list(LEARNERS))
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument(
-        "--weights", type=Path, help="checkpoint of EfficientNet-Lite0 for the learners in torch"
+        "--weights", type=_path, help="checkpoint of EfficientNet-Lite0 for the learners in torch"
     )
     parser.add_argument(
-        "--package", type=Path, help="wheel of efficientnet-lite-pytorch, if it is not installed"
+        "--package", type=_path, help="wheel of efficientnet-lite-pytorch, if it is not installed"
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "out", help="for single runs")
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results")
+    parser.add_argument("--out", type=_path, default=ROOT / "benchmarks" / "out", help="for single runs")
+    parser.add_argument("--results", type=_path, default=ROOT / "benchmarks" / "results")
     parser.add_argument(
         "--again", nargs="+", default=[], choices=list(LEARNERS), help="forget their runs first"
     )
     parser.add_argument("--summarise", action="store_true", help="write table.json and table.md")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.sets and given.data is None:
+        parser.error("--sets needs --data, the folder that holds them")
+    return given
 
 
 def jobs(given: argparse.Namespace) -> Iterator[Job]:
@@ -76,7 +90,7 @@ def run(job: Job, given: argparse.Namespace) -> dict[str, Any]:
     """Start the learner, wait for its end, score it. What went wrong is a value: "error"."""
     place = given.out / "sets" / job.dataset
     test, truth = hide_labels(given.data / job.dataset / "test", place)
-    work = given.out / "work"
+    work = given.out / f"work-{os.getpid()}"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     learner = LEARNERS[job.learner]
@@ -86,7 +100,7 @@ def run(job: Job, given: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {"learner": job.learner, "dataset": job.dataset, "seed": job.seed}
     found |= {"code": code_digest(learner), "load_before": round(os.getloadavg()[0], 2)}
     found["date"] = datetime.date.today().isoformat()
-    found |= measured(command, work / "stderr.txt")
+    found |= measured(command, work / "stderr.txt", _KEEP_MEMORY if learner.network else {})
     try:
         found |= as_json(verdict(work, truth))
     except (OSError, ValueError) as error:
@@ -98,13 +112,13 @@ def run(job: Job, given: argparse.Namespace) -> dict[str, Any]:
 def network_options(learner: Learner, given: argparse.Namespace) -> list[str]:
     if not learner.network:
         return []
-    package = ["--package", str(given.package.resolve())] if given.package else []
-    return ["--weights", str(given.weights.resolve()), *package]
+    package = ["--package", str(given.package)] if given.package else []
+    return ["--weights", str(given.weights), *package]
 
 
-def measured(command: list[str], errors: Path) -> dict[str, Any]:
+def measured(command: list[str], errors: Path, extra: dict[str, str]) -> dict[str, Any]:
     """CPU seconds (user and system, all threads, from process start to its end) and peak memory of a command."""
-    environment = os.environ | dict.fromkeys(_THREADS, "1") | {"PYTHONPATH": str(ROOT / "src")}
+    environment = os.environ | dict.fromkeys(_THREADS, "1") | {"PYTHONPATH": str(ROOT / "src")} | extra
     started = time.monotonic()
     with errors.open("w") as file:
         process = subprocess.Popen(
@@ -129,9 +143,17 @@ def _limit() -> None:
 def code_digest(learner: Learner) -> str:
     """What identifies the code that ran: headstart's for those built on it, and the learners'."""
     files = sorted((ROOT / "benchmarks" / "learners").glob("*.py"))
-    if not learner.network:
+    if learner.on_headstart:
         files += sorted((ROOT / "src" / "headstart").rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+def is_done(job: Job) -> bool:
+    """Whether a run left a result; what was killed for its CPU seconds would be killed again."""
+    if not job.result.exists():
+        return False
+    found = json.loads(job.result.read_text())
+    return "error" not in found or found["cpu_seconds"] >= BUDGET
 
 
 def main() -> None:
@@ -144,9 +166,7 @@ def main() -> None:
         print(f"left out: {name} ({why})")
     (given.out / "runs").mkdir(parents=True, exist_ok=True)
     for job in jobs(given):
-        if job.learner in unable or (
-            job.result.exists() and "error" not in json.loads(job.result.read_text())
-        ):
+        if job.learner in unable or is_done(job):
             continue
         found = run(job, given)
         partial = job.result.with_suffix(".partial")
@@ -161,7 +181,7 @@ def told(found: dict[str, Any]) -> str:
     """One line about a run."""
     name = f"{found['dataset']:16} {found['learner']:20} seed {found['seed']}: "
     if "error" in found:
-        return name + "FAILED: " + found["error"].strip()[-300:]
+        return f"{name}FAILED: {found['error'].strip()[-300:]}"
     first = f"first {found['first_seconds']:.2f} s {found['first_score']:.3f}, "
     last = f"final {found['final']:.4f} at {found['last_seconds']:.1f} s, ALC {found['alc60']:.4f}"
     return name + first + last + f", {found['cpu_seconds']:.1f} CPU-s, {found['peak_mb']:.0f} MB"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from faults import run, run_on_small_disk, start
 
+from faults import run, run_on_small_disk, start
 from headstart.errors import DiskFull, HeadstartError
 from headstart.store.atomic import sweep, write_atomically
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import run, run_on_small_disk, start
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from faults import run, run_on_small_disk, start
 from headstart.errors import BadModel
 from headstart.store.cache import FeatureCache, fingerprint
 from headstart.words.task import Samples

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import NAMES
 
+from faults import NAMES
 from headstart.errors import BadModel
 from headstart.store.run import Evidence, RunFolder
 

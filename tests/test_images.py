@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Unprivileged, draw
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from conftest import Unprivileged, draw
 from headstart.data import headers, images
 from headstart.data.images import decode, peek, shrink, square
 from headstart.words.task import Skipped
@@ -266,9 +266,14 @@ def test_bombs_are_refused_from_the_header(tmp_path: Path) -> None:
 
 
 def gif_bomb() -> bytes:
-    return b"GIF89a" + struct.pack("<HHBBB", 65_000, 65_000, 0, 0, 0) + b"," + bytes(4) + struct.pack(
-        "<HHB", 65_000, 65_000, 0
-    ) + b"\x08\x00;"
+    return (
+        b"GIF89a"
+        + struct.pack("<HHBBB", 65_000, 65_000, 0, 0, 0)
+        + b","
+        + bytes(4)
+        + struct.pack("<HHB", 65_000, 65_000, 0)
+        + b"\x08\x00;"
+    )
 
 
 def bmp_bomb() -> bytes:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from faults import NAMES
 from faults import run as run_python
-
 from headstart.store.run import RunFolder
 
 

@@ -11,10 +11,10 @@ import sys
 from dataclasses import replace
 
 import pytest
-from screens import Screen, Terminal, resize, terminal
 
 from headstart.cli.drawing import UNICODE, width
 from headstart.cli.progress import Progress, ProgressEvent, is_live, picture
+from screens import Screen, Terminal, resize, terminal
 
 BUDGET = 1200.0
 POINTS = [(0.5 * 1.25**i, 0.97 - 0.6 * (1 - i / 24) ** 2) for i in range(25)]

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from run_folders import change, make_run, write_evidence
 
 from headstart.errors import BadModel
 from headstart.report.markup import percent
 from headstart.report.page import render, write_report
 from headstart.report.pictures import SIDE
 from headstart.report.reading import read_run
+from run_folders import change, make_run, write_evidence
 
 VOID = {"meta", "input", "img", "br", "link", "hr", "line", "rect", "circle", "path"}
 SCRIPTS = ("العربية", "日本語の分類名", "Ελληνικά", "עברית", "हिन्दी", "<script>alert('x')</script>", 'a"b&c')

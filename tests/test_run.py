@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from faults import NAMES, run_on_small_disk, start
 from faults import run as run_python
-
 from headstart.errors import BadInput, BadModel, Busy
 from headstart.store.run import CurveRow, RunFolder
 from headstart.words.task import Skipped

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MakeFolder, Unprivileged
 
+from conftest import MakeFolder, Unprivileged
 from headstart.data import walk
 from headstart.data.listing import PathList
 from headstart.data.scan import scan, scan_unlabelled

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faults import run, run_on_small_disk, start
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from faults import run, run_on_small_disk, start
 from headstart.errors import BadModel
 from headstart.store import snapshot
 from headstart.store.snapshot import publish, read

@@ -216,7 +216,7 @@ class _Run:
         if self._last is None:
             reason = "the budget ended before a first prediction"
         elif self.budget.left(self.clock) > 0:
-            enough = self._last.evidence >= self.config.enough
+            enough = self._last.evidence > self.config.enough
             reason = (
                 "nothing is left to improve" if enough else "every stage is done: nothing improves any more"
             )

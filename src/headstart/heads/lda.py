@@ -63,9 +63,16 @@ def analytic_penalty(kernel: Array, indicator: Array, dim: int) -> float:
     within -= towards[labels].T
     within += middle[labels][:, labels]
     lengths = np.maximum(np.diag(within), 0)
-    trace = lengths.sum() / samples
     squared = float(np.einsum("ij,ij->", within, within)) / samples**2
-    noise = max((float((lengths**2).sum()) / samples - squared) / samples, 0.0)
+    return ledoit_wolf(float(lengths.mean()), squared, float((lengths**2).mean()), samples, dim)
+
+
+def ledoit_wolf(trace: float, squared: float, fourth: float, samples: float, dim: int) -> float:
+    """The penalty on the scatter, from moments of the residuals of a class mean.
+
+    trace and squared Frobenius norm of their covariance; fourth: mean of their lengths to the fourth power.
+    """
+    noise = max((fourth - squared) / samples, 0.0)
     distance = max(squared - trace**2 / dim, 1e-30)
     shrinkage = min(max(noise / distance, 1e-4), 0.999)
     return float(max(shrinkage / (1 - shrinkage) * trace / dim * samples, 1e-6 * trace))

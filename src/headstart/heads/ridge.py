@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _BLOCK = 128
+_LEAST = 1e-6  # features have unit length, so this is next to nothing; without any spread it is something
 _TRIES = 4  # penalties, each ten times the one before, until rounding leaves the kernel positive definite
 _SCIPY_PAYS = 400  # below so many samples importing scipy costs more than its faster inverse saves
 
@@ -82,6 +83,7 @@ def class_sums(scores: Array, indicator: Array) -> Array:
 
 def _inverted(kernel: Array, penalty: float) -> tuple[Array, float]:
     """(K + lambda I)^-1 and the lambda that it took: samples that are equal need more than nothing."""
+    penalty = max(penalty, _LEAST)
     for _ in range(_TRIES):
         shifted = kernel.copy()
         shifted[np.diag_indices_from(shifted)] += penalty

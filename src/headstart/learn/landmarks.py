@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads.kernel import Kernel, Matrix
-from headstart.heads.lda import discriminant
+from headstart.heads.lda import discriminant, ledoit_wolf
 from headstart.heads.ridge import Array
 from headstart.heads.statistics import FoldStatistics
 from headstart.learn.candidates import Candidate, Spec, held_out_discriminant, judged
@@ -23,7 +23,7 @@ from headstart.words.task import LabelKind
 LANDMARKS = 1024
 _FOLDS = 3
 _JITTER = 1e-4  # of the mean eigenvalue: products are in single precision, and landmarks may be equal
-_PENALTY = 1e-2
+_PENALTY = 1e-2  # where there is no analytic one (multi-label)
 Fetch = Callable[[str, NDArray[np.int64]], Matrix]
 
 
@@ -85,10 +85,8 @@ class Landmarks:
         held = np.concatenate(self._held).astype(np.float64)
         known = Known(self.blocks, indicator[: len(held)], labels)
         own = folds[: len(held)] % _FOLDS
-        trace = float(np.trace(self.statistics.products.sum(axis=0)))
-        penalty = _PENALTY * trace / len(self._norms) / np.sqrt(self.consumed / len(self._norms))
-        fit, mean = self.statistics.solve(penalty, held, own)
-        spec = Spec(self._given, _PENALTY)
+        fit, mean = self.statistics.solve(self._penalty(held, known), held, own)
+        spec = Spec(self._given)
         if "ridge" in heads:
             prior = indicator[: self.consumed].mean(axis=0) - (0.5 if labels == "multi" else 0.0)
             weights, offset = self._root @ fit.coefficients, prior - mean @ fit.coefficients
@@ -99,6 +97,16 @@ class Landmarks:
             weights, offset = self._root @ primal, final.offset - mean @ primal
             scores = held_out_discriminant(fit, own)
             yield judged(known, "lda", spec, self.kernel, weights, offset, scores)
+
+    def _penalty(self, held: Array, known: Known) -> float:
+        """Analytic (see `analytic_penalty`), with the residuals' fourth moments from the kept samples."""
+        samples, dim = self.statistics.samples.sum(), len(self._norms)
+        trace, squared = self.statistics.within()
+        if known.labels == "multi":
+            return float(_PENALTY * trace * samples / dim)
+        means = self.statistics.by_class.sum(axis=0) / np.maximum(self.statistics.counts.sum(axis=0), 1)
+        lengths = ((held - means.T[known.indicator.argmax(axis=1)]) ** 2).sum(axis=1)
+        return ledoit_wolf(trace, squared, float((lengths**2).mean()), samples, dim)
 
 
 def _root(values: Array) -> Array:

@@ -72,7 +72,7 @@ class Learner:
             if self._budget.left(self._clock) <= 0:
                 return
             yield from self._attempt(number, complete=True)
-            if self._published is not None and self._published.evidence >= self._config.enough:
+            if self._published is not None and self._published.evidence > self._config.enough:
                 return
 
     def _jobs(self, number: int) -> Iterator[Job]:

@@ -52,7 +52,7 @@ class Config:
     members: at most so many heads are averaged in a published model.
     folds: training samples are split so often to estimate evidence.
     head_share: the part of the time spent so far that solving heads may take.
-    enough: after a stage with this much evidence no further one runs: nothing is left to improve.
+    enough: after a stage with more evidence than this no further one runs: nothing is left to improve.
     first_per_class, first_test: samples that the first prediction waits for.
     precision: of the backbone's weights; auto = by a short probe.
     seed: of everything that is drawn at random.

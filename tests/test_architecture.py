@@ -1,0 +1,92 @@
+"""The floors of the house: nothing imports from above, and heavy libraries stay where they belong."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "headstart"
+FLOORS = (
+    ("errors", "version"),
+    ("words",),
+    ("data", "backbones", "heads", "store"),
+    ("learn",),
+    ("transfer", "meta"),
+    ("model",),
+    ("api", "challenge", "bench"),
+    ("report",),
+    ("cli",),
+)
+LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports anywhere, also lazily."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+    return found
+
+
+def names(modules: set[str]) -> set[str]:
+    return {module.split(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_file_imports_from_its_own_room_or_from_below(path: Path) -> None:
+    own = room(path)
+    for module in imported(path):
+        parts = module.split(".")
+        if parts[0] != "headstart" or len(parts) < 2 or parts[1] not in LEVEL:
+            continue
+        other = parts[1]
+        assert other == own or LEVEL[other] < LEVEL[own], f"{own} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
+    libraries = names(imported(path))
+    if room(path) != "transfer" and path != SOURCE / "meta" / "vae.py":
+        assert "torch" not in libraries
+    assert not {"sklearn", "matplotlib", "pandas", "pickle"} & libraries or path.name == "checkpoint.py"
+    if room(path) == "words":
+        assert libraries <= {"headstart", "numpy", "__future__"} | sys.stdlib_module_names
+
+
+def modules_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint('\\n'.join(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_front_door_and_help_load_next_to_nothing() -> None:
+    loaded = modules_after("import headstart\nfrom headstart.cli.main import parser\nparser().format_help()")
+    assert not {"numpy", "onnxruntime", "PIL", "scipy", "torch", "sklearn"} & loaded
+
+
+def test_the_way_to_the_first_prediction_loads_numpy_pillow_and_onnxruntime_only() -> None:
+    loaded = modules_after("import headstart.api, onnxruntime")
+    assert not {"scipy", "torch", "sklearn", "matplotlib", "pandas", "safetensors"} & loaded
+
+
+def test_what_the_package_exports_is_there() -> None:
+    import headstart
+
+    assert sorted(headstart.__all__) == dir(headstart)
+    for name in headstart.__all__:
+        assert getattr(headstart, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = headstart.nothing
