@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from headstart.heads.ridge import Array, Fit
 
 _ROWS_AT_ONCE = 512
+_LEAST = 1e-6  # features have unit length: next to nothing, but samples that are all equal need something
 
 
 class FoldStatistics:
@@ -66,7 +67,7 @@ class FoldStatistics:
         by_class = self.by_class[kept].sum(axis=0)
         scatter = self.products[kept].sum(axis=0)
         scatter -= samples * np.outer(mean, mean)
-        scatter[np.diag_indices_from(scatter)] += penalty
+        scatter[np.diag_indices_from(scatter)] += max(penalty, _LEAST)
         towards = by_class - np.outer(mean, counts)
         coefficients = np.linalg.solve(scatter, towards)
         class_means = (by_class / np.maximum(counts, 1)).T - mean

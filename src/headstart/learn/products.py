@@ -23,6 +23,8 @@ class Products:
     def extend(self, features: Matrix) -> None:
         """Add samples (unit-length features [m, dim]); only their products are computed."""
         new = features[: max(self.most - len(self), 0)].astype(np.float16)
+        if len(new) == 0:
+            return
         old, total = len(self), len(self) + len(new)
         self.features = np.concatenate([self.features, new])
         widened = new.astype(np.float32)

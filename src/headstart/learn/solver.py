@@ -108,7 +108,7 @@ class Solver:
                 # What leads on the stage's own features leads on its combinations: the rest is not tried there.
                 best = sorted(found, key=lambda c: -c.member.evidence)
                 specs = list(dict.fromkeys(c.spec for c in best))[:_TRIED]
-                heads = tuple(dict.fromkeys(c.member.head for c in best[:_TRIED]))
+                heads = tuple(dict.fromkeys(c.member.head for c in best))[:_TRIED]
 
     def _combinations(self, number: int, complete: bool) -> list[tuple[str, ...]]:
         """Which blocks are tried together: a stage's own; with those before it; one layer over all stages."""

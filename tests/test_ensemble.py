@@ -1,0 +1,119 @@
+"""Members and their average: a published model says what its parts say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headstart.heads.ensemble import Ensemble, Member, average, choose
+from headstart.heads.kernel import Kernel, Matrix, unit
+from headstart.learn.candidates import SPECS, Candidate, Problem, candidates
+from headstart.words.config import HEADS
+from headstart.words.task import LabelKind
+
+DIMS = {"a": 6, "b": 9}
+
+
+def blocks(samples: int, seed: int = 0) -> dict[str, Matrix]:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(samples) % 3
+    return {
+        name: unit(np.abs(rng.normal(size=(samples, dim)) + 3 * np.eye(dim)[labels]))
+        for name, dim in DIMS.items()
+    }
+
+
+def solved(features: dict[str, Matrix], labels: LabelKind = "single") -> list[Candidate]:
+    samples = len(features["a"])
+    products = sum(f @ f.T for f in features.values())
+    norms = sum((f**2).sum(axis=1) for f in features.values())
+    indicator = np.eye(3)[np.arange(samples) % 3]
+    problem = Problem(
+        tuple(features), products, norms, sum(DIMS.values()), indicator, np.arange(samples) // 3 % 4, labels
+    )
+    return list(candidates(problem, SPECS, HEADS))
+
+
+@pytest.mark.parametrize("labels", ["single", "multi"])
+def test_an_ensemble_is_the_average_of_its_members(labels: LabelKind) -> None:
+    train, new = blocks(30), blocks(300, 1)
+    products = np.sum([new[name] @ train[name].T for name in DIMS], axis=0)
+    rows = np.sum([(new[name] ** 2).sum(axis=1) for name in DIMS], axis=0)
+    columns = np.sum([(train[name] ** 2).sum(axis=1) for name in DIMS], axis=0)
+    members = tuple(c.member for c in solved(train, labels))
+    apart = [m.posteriors(products, rows, columns, labels) for m in members]
+    found = Ensemble(members, train, labels)(new)
+    assert found.dtype == np.float32 and found.shape == (300, 3)
+    np.testing.assert_allclose(found, np.mean(apart, axis=0), atol=2e-5)
+
+
+def test_members_may_know_fewer_landmarks_than_others() -> None:
+    train, new = blocks(30), blocks(8, 1)
+    few = solved({name: values[:12] for name, values in train.items()})[0].member
+    many = solved(train)[0].member
+    both = Ensemble((few, many), train, "single")(new)
+    alone = [
+        Ensemble((few,), {name: v[:12] for name, v in train.items()}, "single")(new),
+        Ensemble((many,), train, "single")(new),
+    ]
+    np.testing.assert_allclose(both, np.mean(alone, axis=0), atol=1e-5)
+
+
+def test_each_sample_gets_the_same_answer_alone_and_among_many() -> None:
+    train, new = blocks(30), blocks(600, 2)
+    ensemble = Ensemble(tuple(c.member for c in solved(train)[:3]), train, "single")
+    together = ensemble(new)
+    for row in (0, 255, 256, 599):
+        alone = ensemble({name: values[row : row + 1] for name, values in new.items()})
+        np.testing.assert_allclose(alone[0], together[row], atol=1e-5)
+
+
+def test_weights_as_they_are_stored_change_posteriors_next_to_nothing() -> None:
+    train, new = blocks(60), blocks(20, 3)
+    for candidate in solved(train):
+        member = candidate.member
+        stored = replace(
+            member, weights=member.weights.astype(np.float32), offset=member.offset.astype(np.float32)
+        )
+        before, after = (Ensemble((m,), train, "single")(new) for m in (member, stored))
+        np.testing.assert_allclose(after, before, atol=1e-3)
+
+
+def test_a_model_needs_the_features_of_all_its_members_once() -> None:
+    weights, offset = np.zeros((2, 3)), np.zeros(3)
+    members = tuple(
+        Member("ridge", names, Kernel("linear"), 2, weights, offset, 1.0, 0.0)
+        for names in (("b",), ("a", "b"), ("c",))
+    )
+    assert Ensemble(members, {}, "single").blocks == ("b", "a", "c")
+
+
+def test_averages_may_be_weighted() -> None:
+    parts = [np.zeros((2, 2), np.float32), np.ones((2, 2), np.float32)]
+    np.testing.assert_allclose(average(parts), 0.5)
+    np.testing.assert_allclose(average(parts, [1, 3]), 0.75)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.floats(-1, 1), st.sampled_from(HEADS)), min_size=1, max_size=30), st.integers(1, 7)
+)
+def test_the_best_are_chosen_once_each_and_no_kind_takes_more_than_half_while_others_wait(
+    found: list[tuple[float, str]], members: int
+) -> None:
+    evidence, kinds = [e for e, _ in found], [k for _, k in found]
+    chosen = choose(evidence, kinds, members)
+    assert len(chosen) == min(members, len(found)) == len(set(chosen))
+    assert evidence[chosen[0]] == max(evidence)
+    for kind in set(kinds):
+        taken = sum(kinds[i] == kind for i in chosen)
+        others_left = any(kinds[i] != kind for i in set(range(len(kinds))) - set(chosen))
+        full = all(
+            sum(kinds[i] == other for i in chosen) >= (members + 1) // 2 or kinds.count(other) ==
+            sum(kinds[i] == other for i in chosen) for other in set(kinds) - {kind}
+        )  # fmt: skip
+        assert taken <= (members + 1) // 2 or not others_left or full
