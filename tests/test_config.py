@@ -75,9 +75,9 @@ def test_replace_is_checked() -> None:
     [
         ("stages", [], "one or more different stages"),
         ("stages", "lite0@64", "stages"),
-        ("heads", [], "one or more different names out of means, lda"),
+        ("heads", [], "one or more different names out of means, neighbours, ridge, lda"),
         ("heads", ["lda", "lda"], "different names"),
-        ("heads", ["svm"], "out of means, lda, ridge, rbf, logistic, neighbours"),
+        ("heads", ["svm"], "out of means, neighbours, ridge, lda"),
         ("heads", "lda", "a list"),
         ("heads", [["lda"]], "a list"),
         ("members", 0, "1 or more"),

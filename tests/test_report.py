@@ -93,8 +93,8 @@ def test_headline_and_sections_say_what_the_run_folder_says(run: Path) -> None:
     for said in (
         "photos", "finished", "Image classification, one label per sample", "0.970", "12 classes",
         "300 to predict", "3 files skipped", "First prediction after 0.5 s", "of 20 min", "2 min 51 s",
-        "no stage is left that could improve the evidence", "multinomial logistic regression",
-        "lite0@128/d10", "Some Processor 9000", "7.7 GB", "numpy 2.4.6", "wall clock", "1.10",
+        "no stage is left that could improve the evidence", "ridge regression, RBF kernel",
+        "lite0@128: d10", "Some Processor 9000", "7.7 GB", "numpy 2.4.6", "wall clock", "1.10",
         "truncated: the file ends inside the picture", "bad, 1.jpg", "reading and decoding files",
         "at 210 pictures per second",
     ):  # fmt: skip

@@ -62,12 +62,12 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
                     {
                         "fp32": File(
                             "lite0-fp16.onnx",
-                            "a6ef2c73992350cf6c3913997184ceebd2ec603593d2384756005ed8aeaf5938",
+                            "431045f199fa3280a028e604fc015417d8f463d5cd1c6e796f00e2f1677df20d",
                             6.72,
                         ),
                         "int8": File(
                             "lite0-int8.onnx",
-                            "38624ffe969fcff359b9a57e55f67f5a9a055dc2a589695e74de326a8028b7b8",
+                            "61f4615e2eed40e696e3cb837cd7675b924c9f2a982d96e4b4de784efaf840e4",
                             3.76,
                         ),
                     }
@@ -84,12 +84,12 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
                     {
                         "fp32": File(
                             "lite0_cut-fp16.onnx",
-                            "55640baa5e923badefb54aa4228529ca50eb0ca9b78b5d1f166dc285271166f4",
+                            "74657a42608b92be19e6aab5544e8abb60a0eb260f6b265376784b12eb4c1641",
                             1.25,
                         ),
                         "int8": File(
                             "lite0_cut-int8.onnx",
-                            "87212b472c5b8f2c949e2d8cfb0043ccdaba63c5a41b6a0422687e61c88da989",
+                            "c36012b63cceb8f9ce614fb5a4f378a6d91f40c49613383ea09714d9b52fad4a",
                             0.79,
                         ),
                     }
