@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import faults
-from commands import COMMAND, call, complaint, only_object, rows, started
+from commands import COMMAND, call, complaint, only_object, rows
 from conftest import MakeFolder, draw
 
 NEVER = {"torch", "sklearn", "matplotlib", "pandas", "safetensors", "onnx"}
@@ -220,9 +220,7 @@ def test_help_is_quick_and_loads_no_library() -> None:
     assert float(seconds) < 0.3
 
 
-def test_nothing_heavy_is_loaded_before_the_first_prediction(
-    tmp_path: Path, make_folder: MakeFolder
-) -> None:
+def test_nothing_heavy_is_loaded_before_the_first_prediction(tmp_path: Path, make_folder: MakeFolder) -> None:
     script = (
         "import sys, headstart\n"
         "next(headstart.watch(sys.argv[1], 30, sys.argv[2]))\n"
@@ -255,22 +253,6 @@ def test_a_reader_that_goes_away_is_no_failure(finished: Path) -> None:
     errors = process.stderr.read().decode()
     process.stderr.close()
     assert process.wait(60) == 0 and errors == ""
-
-
-def test_two_fits_in_one_run_folder_do_not_mix(tmp_path: Path, make_folder: MakeFolder) -> None:
-    folder, run = make_folder(classes=3, each=80, pixels=64), tmp_path / "run"
-    first = started("fit", folder, "--budget", "60s", "--out", run)
-    try:
-        end = time.monotonic() + 30
-        while not (run / "model" / "model.json").exists():
-            assert first.poll() is None and time.monotonic() < end
-            time.sleep(0.02)
-        sentence = complaint(call("fit", folder, "--budget", "5s", "--out", run, code=1))
-        assert str(first.pid) in sentence and str(run) in sentence
-        assert only_object(call("predict", run, folder / "shape_0", "--json"))["labelled"] == 80
-    finally:
-        first.kill()
-        first.wait()
 
 
 def test_the_cpu_clock_may_count_the_budget(tmp_path: Path, make_folder: MakeFolder) -> None:

@@ -23,6 +23,7 @@ from headstart.data.images import peek
 from headstart.data.order import balanced
 from headstart.data.scan import scan, scan_unlabelled
 from headstart.data.squares import Squares
+from headstart.errors import BadConfig
 from headstart.learn.features import Features
 from headstart.learn.learner import Learner
 from headstart.learn.plan import default_config, passes
@@ -126,8 +127,13 @@ class _Run:
         self._targets = task.train.targets.astype(np.int32, copy=False)
         self._order = balanced(self._targets, len(task.classes), self.config.seed)
         self._groups = name_groups(task.train.paths)
+        _check(self.config)
         self._squares = Squares(folder.cache_path)
-        self.features = self._features()
+        try:
+            self.features = self._features()
+        except BaseException:
+            self._squares.close()
+            raise
         self._last: Snapshot | None = None
 
     def _features(self) -> Features:
@@ -294,6 +300,20 @@ class _Run:
         """Let go of the files."""
         self.features.close()
         self._squares.close()
+
+
+def _check(config: Config) -> None:
+    """That the package has what the stages name. Raises BadConfig."""
+    for stage in config.stages:
+        row = BACKBONES.get(stage.backbone)
+        if row is None:
+            known = ", ".join(BACKBONES)
+            raise BadConfig(f"there is no backbone {stage.backbone!r} for a stage: there are {known}")
+        outputs = [output for output, _ in row.outputs]
+        if unknown := [output for output in stage.outputs if output not in outputs]:
+            raise BadConfig(f"{row.name} has no output {unknown[0]!r}: it has {', '.join(outputs)}")
+        if stage.pixels % row.step:
+            raise BadConfig(f"{row.name} needs pixels that are a multiple of {row.step}, not {stage.pixels}")
 
 
 def _precision(config: Config) -> tuple[Precision, str]:

@@ -61,35 +61,47 @@ class _Reader(pickle.Unpickler):
 
 
 def _array(tensor: _Tensor, flat: np.ndarray) -> np.ndarray:
+    """A view with strides knows no bounds of its own: numbers that point outside of the data end here."""
+    steps = list(zip(tensor.shape, tensor.stride, strict=True))
+    last = tensor.offset + sum((count - 1) * step for count, step in steps)
+    if tensor.offset < 0 or any(count < 1 or step < 0 for count, step in steps) or last >= len(flat):
+        raise ValueError("a tensor lies outside of its storage")
     size = tensor.dtype.itemsize
-    view = np.lib.stride_tricks.as_strided(
-        flat[tensor.offset :], tensor.shape, tuple(step * size for step in tensor.stride)
-    )
-    return view.copy()
+    strides = tuple(step * size for step in tensor.stride)
+    return np.lib.stride_tricks.as_strided(flat[tensor.offset :], tensor.shape, strides).copy()
 
 
-def _storages(file: IO[bytes], keys: list[str], dtypes: dict[str, np.dtype[Any]]) -> dict[str, np.ndarray]:
-    flat = {}
-    for key in keys:
-        (count,) = struct.unpack("<q", file.read(8))
-        flat[key] = np.frombuffer(file.read(count * dtypes[key].itemsize), dtypes[key])
+def _storage(file: IO[bytes], dtype: np.dtype[Any]) -> np.ndarray:
+    (count,) = struct.unpack("<q", file.read(8))
+    content = file.read(count * dtype.itemsize) if count >= 0 else b""
+    if len(content) != count * dtype.itemsize:
+        raise ValueError("the file ends within its data")
+    return np.frombuffer(content, dtype)
+
+
+def _tensors(file: IO[bytes]) -> dict[str, np.ndarray]:
+    _Reader(file).load()  # the format's version
+    _Reader(file).load()  # sizes and byte order of the machine that wrote it
+    tensors: dict[str, _Tensor] = _Reader(file).load()
+    keys: list[str] = _Reader(file).load()
+    dtypes = {tensor.key: tensor.dtype for tensor in tensors.values()}
+    flat = {key: _storage(file, dtypes[key]) for key in keys}
     if file.read(1):
-        raise BadWeights("refused: the checkpoint is longer than its tensors")
-    return flat
+        raise ValueError("the file is longer than its data")
+    return {name: _array(tensor, flat[tensor.key]) for name, tensor in tensors.items()}
 
 
 def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
     """All tensors of a legacy (pre-zip) checkpoint, name to array (float32 or int64).
 
-    Raises BadWeights for another format and for a pickle that asks for any other class.
+    Raises BadWeights for another format, a damaged file, and a pickle that asks for any other class.
     """
-    with path.open("rb") as file:
-        if _Reader(file).load() != _MAGIC:
-            raise BadWeights(f"{path.name} is no legacy PyTorch checkpoint")
-        _Reader(file).load()
-        _Reader(file).load()
-        tensors: dict[str, _Tensor] = _Reader(file).load()
-        keys: list[str] = _Reader(file).load()
-        dtypes = {tensor.key: tensor.dtype for tensor in tensors.values()}
-        flat = _storages(file, keys, dtypes)
-    return {name: _array(tensor, flat[tensor.key]) for name, tensor in tensors.items()}
+    try:
+        with path.open("rb") as file:
+            if _Reader(file).load() != _MAGIC:
+                raise BadWeights(f"{path.name} is no legacy PyTorch checkpoint; save it in that format")
+            return _tensors(file)
+    except BadWeights:
+        raise
+    except Exception as error:  # a damaged pickle may raise anything
+        raise BadWeights(f"{path.name} is damaged ({error}); download it again") from error

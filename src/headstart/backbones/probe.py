@@ -11,7 +11,7 @@ from headstart.backbones.session import Session, open_session
 from headstart.backbones.table import Precision
 
 _NEEDED = 1.15  # int8 must be so much faster: below, its rounding buys nothing
-_PIXELS, _BATCH, _ROUNDS = 64, 2, 4
+_PIXELS, _BATCH, _ROUNDS = 64, 2, 3
 
 
 @dataclass(frozen=True)

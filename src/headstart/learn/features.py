@@ -79,16 +79,22 @@ class Features:
             for stage in group
             for block in stage.blocks
         }
-        for number, (_, stages) in enumerate(passes):
-            for split, (samples, _order) in splits.items():
-                blocks = [block for stage in stages for block in stage.blocks]
-                caches = {
-                    block: FeatureCache.open(
-                        folder, f"{split} {block}", len(samples), dims[block], fingerprints[split]
-                    )
-                    for block in blocks
-                }
+        try:
+            self._open(folder, fingerprints)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, folder: Path, fingerprints: Mapping[str, str]) -> None:
+        for number, (_, stages) in enumerate(self.passes):
+            for split, (samples, _order) in self.splits.items():
+                caches: dict[str, FeatureCache] = {}
                 self.tables[number, split] = Table(samples, caches)
+                for block in (block for stage in stages for block in stage.blocks):
+                    key, rows = f"{split} {block}", len(samples)
+                    caches[block] = FeatureCache.open(
+                        folder, key, rows, self.dims[block], fingerprints[split]
+                    )
 
     def extract(self, job: Job) -> None:
         """Compute what the job asks for and is not yet in the caches. Raises DiskFull."""

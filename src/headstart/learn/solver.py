@@ -148,8 +148,9 @@ class Solver:
                 if self._budget.left(self._clock) <= 0.3:
                     return
             yield from marks.candidates(known, folds, self._config.heads, self._labels)
+            if complete:
+                del self._landmarks[blocks]  # the sums of a finished stage are not needed again
         if complete:
-            self._landmarks.clear()  # the sums of a finished stage are not needed again
             for products in self.products.values():
                 if len(products) == DUAL:
                     products.forget()
