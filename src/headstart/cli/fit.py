@@ -7,6 +7,7 @@ at least as good. The same command on the same run folder goes on where a killed
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import shlex
@@ -105,6 +106,7 @@ class _View:
         self._budget = budget.seconds
         self._points: list[tuple[float, float]] = []
         self._samples = 0
+        self._latest: Progressed | None = None
         self.published = False
 
     def show(self, event: Task | Progressed | Snapshot) -> None:
@@ -115,7 +117,10 @@ class _View:
         elif kind == "Snapshot":
             self._points.append((event.seconds, event.evidence))  # type: ignore[union-attr]
             self._samples, self.published = event.samples_seen, True  # type: ignore[union-attr]
+            if self._latest is not None:
+                self._draw(dataclasses.replace(self._latest, seconds=event.seconds))  # type: ignore[union-attr]
         else:
+            self._latest = event  # type: ignore[assignment]
             self._draw(event)  # type: ignore[arg-type]
 
     def _draw(self, event: Progressed) -> None:
