@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from headstart.heads.kernel import Kernel, unit
 from headstart.learn.features import Features
-from headstart.learn.landmarks import Landmarks
 from headstart.learn.learner import Learner
 from headstart.learn.plan import default_config, passes
-from headstart.learn.products import Products, Queries
 from headstart.learn.snapshot import Snapshot
-from headstart.learn.stream import Job, Stream, jobs
 from headstart.words.clock import Budget, CostClock
 from headstart.words.config import Config, Stage
 from headstart.words.costs import Cost, CostTable
@@ -142,64 +137,6 @@ def test_beyond_the_dual_form_landmarks_take_over(tmp_path: Path) -> None:
     last = Made(tmp_path, 1500, 2100, 3).run()[-1]
     assert last.samples_seen == 1500 and last.evidence > 0.8
     assert last.test is not None and (last.test.argmax(axis=1) == np.arange(2100) % 3).mean() > 0.8
-
-
-def test_landmarks_agree_with_the_dual_form_where_every_sample_is_one() -> None:
-    rng = np.random.default_rng(1)
-    labels = np.arange(90) % 3
-    block = unit(np.abs(rng.normal(size=(90, 12)) + 4 * np.eye(12)[labels]))
-    products = Products(12, 90)
-    products.extend(block)
-    marks = Landmarks(("b",), [products], Kernel("rbf", 0.3), 3)
-    indicator = np.eye(3)[labels]
-    assert sum(marks.feed(lambda _, rows: block[rows], np.arange(90), indicator, np.arange(90) % 5, 90))
-    z = marks.coordinates([block])
-    kernel = marks.kernel(*products.among(90), products.norms)
-    np.testing.assert_allclose(z @ z.T, kernel, atol=5e-3)
-    evidence = [
-        c.member.evidence for c in marks.candidates(indicator, np.arange(90) % 5, ("lda", "ridge"), "single")
-    ]
-    assert min(evidence) > 0.9
-
-
-def test_products_that_grow_equal_products_at_once() -> None:
-    block = unit(np.abs(np.random.default_rng(2).normal(size=(30, 8))))
-    grown, whole = Products(8, 25), Products(8, 25)
-    for start in (0, 7, 20):
-        grown.extend(block[start : {0: 7, 7: 20, 20: 30}[start]])
-    whole.extend(block)
-    assert len(grown) == 25
-    np.testing.assert_allclose(grown.among(25)[0], whole.among(25)[0], atol=1e-3)
-    grown.forget()
-    np.testing.assert_allclose(grown.among(25)[0], whole.among(25)[0], atol=1e-3)
-    queries, rows = Queries(8, 5), np.array([3, 1])
-    queries.put(rows, block[:2])
-    queries.against(grown, rows[:1], 10)
-    inner, norms = queries.against(grown, rows, 25)
-    np.testing.assert_allclose(inner, block[:2] @ block[:25].T, atol=2e-3)
-    np.testing.assert_allclose(norms, 1, atol=2e-3)
-
-
-def test_jobs_cover_every_row_once_and_end_together() -> None:
-    made = list(jobs(0, np.arange(100), np.arange(37), 8))
-    for split, count in (("train", 100), ("test", 37)):
-        rows = np.concatenate([job.rows for job in made if job.split == split])
-        np.testing.assert_array_equal(rows, np.arange(count))
-    assert "test" in [job.split for job in made[-4:]] and made[-1].split
-
-
-def test_a_stream_hands_on_errors_and_ends() -> None:
-    def broken(job: Job) -> None:
-        if job.rows[0] == 16:
-            raise OSError("no space")
-
-    for workers in (0, 2):
-        stream = Stream(jobs(0, np.arange(40), np.arange(0), 8), broken, workers)
-        with pytest.raises(OSError, match="no space"):
-            while not stream.ended:
-                stream.next(1.0)
-        stream.stop()
-    assert threading.active_count() < 10
 
 
 def test_the_plan_decodes_raw_pixels_and_the_first_network_stage_together() -> None:

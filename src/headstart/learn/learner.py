@@ -136,7 +136,7 @@ class Learner:
             self._solver.take_in(number)
             better = self._decide(number, complete)
             told = self._ensemble is not None and self._predictor.update(
-                self._ensemble, self._solver.products, better, complete
+                self._ensemble, self._solver.products, better
             )
         self._head_seconds += self._clock.now() - started
         if self._ensemble is not None and (better or told) and self._budget.left(self._clock) > 0:

@@ -42,7 +42,7 @@ class Predictor:
         result[self._features.splits["test"][1]] = self._test
         return result
 
-    def update(self, ensemble: Ensemble, products: Mapping[str, Products], new: bool, complete: bool) -> bool:
+    def update(self, ensemble: Ensemble, products: Mapping[str, Products], new: bool) -> bool:
         """Bring up to date what can be; whether any posterior changed.
 
         new: the ensemble is another than at the last call. Samples that lack features keep what they have.

@@ -29,7 +29,6 @@ class Snapshot:
     rows: NDArray[np.int64]
     held_out: Matrix
     test: Matrix | None
-    message: str = ""
 
 
 @dataclass(frozen=True)
