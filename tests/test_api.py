@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -257,3 +259,20 @@ def test_what_cannot_be_learnt_from_is_refused_before_anything_is_written(tmp_pa
     with pytest.raises(BadInput, match="budget"):
         headstart.fit(tmp_path / "empty", "soon", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_linear_algebra_uses_one_thread_inside_a_run_and_as_many_as_before_afterwards() -> None:
+    code = """
+import os
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.pop(name, None)
+import numpy
+from threadpoolctl import threadpool_info
+from headstart.learn.threads import one_thread
+threads = lambda: [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+before = threads()
+with one_thread():
+    assert set(threads()) <= {1}, threads()
+assert threads() == before and "OPENBLAS_NUM_THREADS" not in os.environ
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

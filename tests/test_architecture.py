@@ -90,3 +90,48 @@ def test_what_the_package_exports_is_there() -> None:
         assert getattr(headstart, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = headstart.nothing
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_each_room_knows_what_the_picture_says_it_knows(path: Path) -> None:
+    """Narrower than the floors: who is handed what it needs does not go and get it."""
+    allowed = {
+        "words": {"words"},
+        "heads": {"heads", "words"},
+        "data": {"data", "words"},
+        "store": {"store", "words"},
+        "backbones": {"backbones", "words"},
+        "learn": {"learn", "heads", "store", "words", "backbones", "data"},
+        "report": {"report", "store", "words"},
+    }
+    rooms = {
+        parts[1] for parts in (m.split(".") for m in imported(path)) if parts[0] == "headstart" and parts[1:]
+    }
+    own = room(path)
+    if own in allowed:
+        assert rooms & LEVEL.keys() <= allowed[own] | {"errors", "version"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_the_learner_asks_the_clock_and_never_the_machine(path: Path) -> None:
+    if room(path) in ("learn", "heads"):
+        assert not {"time", "datetime"} & names(imported(path))
+
+
+def test_no_file_is_named_for_what_has_no_name() -> None:
+    assert not {"utils", "util", "common", "base", "helpers", "misc"} & {
+        part for path in FILES for part in path.relative_to(SOURCE).with_suffix("").parts
+    }
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room(path) for path in FILES} <= set(LEVEL)
+
+
+def test_nothing_opens_a_pickle_and_only_the_recipe_reads_a_strangers() -> None:
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        assert "allow_pickle=True" not in text
+        assert path.name == "checkpoint.py" or not {"pickle", "shelve", "marshal", "dill"} & names(
+            imported(path)
+        )

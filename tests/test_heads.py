@@ -97,7 +97,7 @@ def test_every_head_keeps_the_contract(case: str) -> None:
         published = Ensemble((member,), {"b": data.block}, "single")({"b": data.block})
         assert np.isfinite(published).all()
         again = member.posteriors(problem.products, problem.norms, problem.norms, "single")
-        np.testing.assert_allclose(published, again, atol=1e-4)
+        np.testing.assert_allclose(published, again, atol=1e-3)
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from headstart.errors import DiskFull
 from headstart.learn.features import Features
 from headstart.learn.learner import Learner
 from headstart.learn.plan import default_config, passes
@@ -16,6 +19,7 @@ from headstart.words.clock import Budget, CostClock
 from headstart.words.config import Config, Stage
 from headstart.words.costs import Cost, CostTable
 from headstart.words.meter import Meter
+from headstart.words.scoring import score
 from headstart.words.task import Samples, Skipped
 
 DIM = 24
@@ -71,9 +75,10 @@ class Made:
         folds = np.arange(len(self.labels)) // classes % 5
         learner = Learner(features, np.eye(classes, dtype=np.uint8)[self.labels], folds, config, clock,
                           Budget(budget), "single", workers)  # fmt: skip
-        found = [event for event in learner.run() if isinstance(event, Snapshot)]
-        features.close()
-        return found
+        try:
+            return [event for event in learner.run() if isinstance(event, Snapshot)]
+        finally:
+            features.close()
 
 
 def test_predictions_get_better_and_the_simulated_run_is_the_same_twice(tmp_path: Path) -> None:
@@ -143,3 +148,76 @@ def test_the_plan_decodes_raw_pixels_and_the_first_network_stage_together() -> N
     config = default_config(500, 5, [(100, 80)])
     assert [pixels for pixels, _ in passes(config)] == [64, 128, 224]
     assert len(passes(config)[0][1]) == 2 and "500 samples" in config.reason
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_published_evidence_never_falls_on_samples_that_both_snapshots_know(
+    seed: int, tmp_path: Path
+) -> None:
+    made = Made(tmp_path, 220, 0, 4)
+    rng = np.random.default_rng(seed)
+    made.views = {px: made.views[px] + rng.uniform(0, 4, made.views[px].shape) for px in (128, 64)}
+    found = made.run()
+    assert len(found) > 2
+    truth = np.eye(4)[made.labels]
+    for before, after in pairwise(found):
+        common = min(len(before.held_out), len(after.held_out))
+        scores = [score(truth[after.rows[:common]], s.held_out[:common]) for s in (before, after)]
+        assert scores[1] >= scores[0]
+        assert after.seconds > before.seconds and after.samples_seen >= before.samples_seen
+
+
+def test_a_stage_that_only_brings_noise_changes_nothing_much(tmp_path: Path) -> None:
+    made = Made(tmp_path, 200, 100, 4)
+    made.views[64] = made.views[128]
+    made.views[128] = np.random.default_rng(1).uniform(0, 1, made.views[128].shape).astype(np.float32)
+    last = made.run()[-1]
+    assert last.test is not None and (last.test.argmax(axis=1) == made.tests).mean() > 0.85
+
+
+def test_test_samples_come_back_in_the_order_of_their_list(tmp_path: Path) -> None:
+    made = Made(tmp_path, 160, 80, 4)
+    samples, _ = made.splits["test"]
+    made.splits["test"] = (samples, np.random.default_rng(0).permutation(80))
+    found = made.run()
+    assert all(snapshot.test is not None and snapshot.test.shape == (80, 4) for snapshot in found)
+    last = found[-1].test
+    assert last is not None and (last.argmax(axis=1) == made.tests).mean() > 0.8
+
+
+def test_early_predictions_reach_the_test_samples_in_reach_and_leave_the_others_even(tmp_path: Path) -> None:
+    first = Made(tmp_path, 400, 300, 4).run()[0]
+    assert first.test is not None
+    told = np.flatnonzero(np.abs(first.test - 0.25).max(axis=1) > 1e-6)
+    assert CONFIG.first_test <= len(told) < 300 and told.max() == len(told) - 1
+
+
+def test_a_run_ends_when_nothing_is_left_to_improve(tmp_path: Path) -> None:
+    made = Made(tmp_path, 200, 0, 4)
+    found = made.run(config=replace(CONFIG, enough=0.3))
+    assert {snapshot.stage for snapshot in found} == {"net@64"}
+
+
+@pytest.mark.parametrize("budget", [0.05, 0.35, 0.9])
+def test_nothing_is_published_after_the_budget(budget: float, tmp_path: Path) -> None:
+    assert all(snapshot.seconds < budget for snapshot in Made(tmp_path, 300, 60, 4).run(budget))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_errors_of_the_stream_end_the_run(workers: int, tmp_path: Path) -> None:
+    made, calls = Made(tmp_path, 200, 0, 4), []
+    before = made.network
+
+    def failing(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        calls.append(1)
+        if len(calls) > 4:
+            raise DiskFull("no room")
+        return before(images)
+
+    made.network = failing  # type: ignore[method-assign]
+    with pytest.raises(DiskFull):
+        made.run(workers=workers)
+
+
+def test_samples_that_can_all_not_be_read_give_no_snapshot(tmp_path: Path) -> None:
+    assert Made(tmp_path, 20, 4, 2, spoilt=tuple(range(24))).run() == []

@@ -28,6 +28,7 @@ from headstart.learn.features import Features
 from headstart.learn.learner import Learner
 from headstart.learn.plan import default_config, passes
 from headstart.learn.snapshot import Progressed, Snapshot
+from headstart.learn.threads import one_thread
 from headstart.model import Model
 from headstart.store.cache import fingerprint
 from headstart.store.curve import CurveRow
@@ -98,6 +99,7 @@ def run(request: Request) -> Iterator[Snapshot | Progressed | Task]:
     task = _task(request)
     yield task
     with ExitStack() as stack:
+        stack.enter_context(one_thread())
         folder = stack.enter_context(RunFolder.open(request.out))
         work = _Run(request, task, folder, clock)
         stack.callback(work.close)

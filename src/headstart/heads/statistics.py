@@ -65,8 +65,9 @@ class FoldStatistics:
         samples, counts = self.samples[kept].sum(), self.counts[kept].sum(axis=0)
         mean = self.sums[kept].sum(axis=0) / samples
         by_class = self.by_class[kept].sum(axis=0)
-        scatter = self.products[kept].sum(axis=0)
-        scatter -= samples * np.outer(mean, mean)
+        scatter = -samples * np.outer(mean, mean)
+        for fold in np.flatnonzero(kept):  # one at a time: picking them all would copy them all
+            scatter += self.products[fold]
         scatter[np.diag_indices_from(scatter)] += max(penalty, _LEAST)
         towards = by_class - np.outer(mean, counts)
         coefficients = np.linalg.solve(scatter, towards)

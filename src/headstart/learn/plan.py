@@ -14,7 +14,7 @@ def default_config(samples: int, classes: int, sizes: Sequence[tuple[int, int]])
     """The configuration for so many training samples and classes, and the (width, height) of some files.
 
     Every resolution up to 224 px is planned: even 8-pixel digits gain from 128 (docs/benchmarks.md), and
-    evidence drops what does not help. Files that are larger than 224 px earn a last stage at 320.
+    evidence drops what does not help.
     """
     pixels = [64, 128, 224]
     longest = sorted(max(size) for size in sizes)[len(sizes) // 2] if sizes else 0
