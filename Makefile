@@ -34,7 +34,8 @@ types: $(VENV)/all
 	$(RUN) -m mypy
 
 bench: $(VENV)/all  ## the benchmark table; needs DATA=folder of data sets (docs/benchmarks.md)
-	$(RUN) benchmarks/compare.py --data $(DATA) --out benchmarks/results
+	$(RUN) -m benchmarks.table --data $(DATA)
+	$(RUN) -m benchmarks.table --summarise
 
 clean:
 	rm -rf $(VENV) demo build dist
