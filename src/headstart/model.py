@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from headstart.backbones.session import Session, open_session
 from headstart.backbones.table import Precision, digest
 from headstart.data.scan import scan_unlabelled
-from headstart.data.squares import Squares
+from headstart.data.squares import at_sizes
 from headstart.errors import BadModel
 from headstart.heads.ensemble import Ensemble, Member
 from headstart.heads.kernel import Kernel, Matrix, unit
@@ -49,16 +49,9 @@ class Model:
 
     def posteriors(self, paths: Sequence[str]) -> tuple[Matrix, tuple[Skipped, ...]]:
         """Posteriors float32 [n, classes] for image files; NaN in the rows of files that cannot be read."""
-        result = np.full((len(paths), len(self.classes)), np.nan, np.float32)
         skipped: list[Skipped] = []
-        sessions: dict[str, Session] = {}
-        squares = Squares(None)
-        for first in range(0, len(paths), _FILES_AT_ONCE):
-            some = list(paths[first : first + _FILES_AT_ONCE])
-            features, read = self._features(some, squares, sessions, skipped)
-            if len(read):
-                result[first + read] = self.ensemble(features)
-        return result, tuple(skipped)
+        parts = [part for _, part in self._pieces("", paths, skipped)]
+        return np.concatenate([np.empty((0, len(self.classes)), np.float32), *parts]), tuple(skipped)
 
     def predict(self, what: str | os.PathLike[str] | Sequence[str]) -> list[Prediction]:
         """Predictions for a folder (all images below it), a file or a list of files, without unreadable ones."""
@@ -68,19 +61,29 @@ class Model:
         self, what: str | os.PathLike[str] | Sequence[str], skipped: list[Skipped] | None = None
     ) -> Iterator[Prediction]:
         """As `predict`, one at a time; files that cannot be read are added to `skipped`."""
-        root, names = _files(what, skipped)
-        for first in range(0, len(names), _FILES_AT_ONCE):
-            some = list(names[first : first + _FILES_AT_ONCE])
-            posteriors, bad = self.posteriors([os.path.join(root, name) for name in some])
-            if skipped is not None:
-                skipped.extend(bad)
+        unusable = [] if skipped is None else skipped
+        root, names = _files(what, unusable)
+        for some, posteriors in self._pieces(root, names, unusable):
             for name, row in zip(some, posteriors, strict=True):
                 if not np.isnan(row[0]):
                     best = int(row.argmax())
                     yield Prediction(name, self.classes[best], float(row[best]), row)
 
+    def _pieces(
+        self, root: str, names: Sequence[str], skipped: list[Skipped]
+    ) -> Iterator[tuple[list[str], Matrix]]:
+        """A few files at a time: their names, and posteriors with NaN in the rows of unreadable ones."""
+        sessions: dict[str, Session] = {}
+        for first in range(0, len(names), _FILES_AT_ONCE):
+            some = list(names[first : first + _FILES_AT_ONCE])
+            features, read = self._features([os.path.join(root, name) for name in some], sessions, skipped)
+            result = np.full((len(some), len(self.classes)), np.nan, np.float32)
+            if len(read):
+                result[read] = self.ensemble(features)
+            yield some, result
+
     def _features(
-        self, paths: Sequence[str], squares: Squares, sessions: dict[str, Session], skipped: list[Skipped]
+        self, paths: Sequence[str], sessions: dict[str, Session], skipped: list[Skipped]
     ) -> tuple[dict[str, Matrix], NDArray[np.int64]]:
         wanted: dict[tuple[str, int], list[str]] = {}
         for block in self.ensemble.blocks:
@@ -90,15 +93,13 @@ class Model:
         read: list[int] = []
         images: dict[int, list[NDArray[np.uint8]]] = {size: [] for size in sizes}
         for place, path in enumerate(paths):
-            found = [squares(path, size) for size in sizes]
-            bad = next((square for square in found if isinstance(square, Skipped)), None)
-            if bad is not None:
-                skipped.append(bad)
+            found = at_sizes(path, sizes)
+            if isinstance(found, Skipped):
+                skipped.append(found)
                 continue
             read.append(place)
             for size, square in zip(sizes, found, strict=True):
-                if not isinstance(square, Skipped):
-                    images[size].append(square)
+                images[size].append(square)
         features: dict[str, Matrix] = {}
         for (backbone, pixels), outputs in wanted.items() if read else ():
             if backbone not in sessions:
@@ -117,13 +118,12 @@ def parts(block: str) -> tuple[str, int, str]:
     return backbone, int(pixels), output
 
 
-def _files(what: Any, skipped: list[Skipped] | None) -> tuple[str, Sequence[str]]:
+def _files(what: Any, skipped: list[Skipped]) -> tuple[str, Sequence[str]]:
     if isinstance(what, (str, os.PathLike)):
         if os.path.isfile(what):
             return "", [os.fspath(what)]
         samples, unusable = scan_unlabelled(what)
-        if skipped is not None:
-            skipped.extend(unusable)
+        skipped.extend(unusable)
         return samples.root, samples.paths
     return "", [os.fspath(path) for path in what]
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from headstart.errors import BadInput, HeadstartError
+from headstart.learn.threads import NAMES
 from headstart.version import __version__
 
 VERBS = {
@@ -16,7 +17,6 @@ VERBS = {
     "predict": "label new images with a published model",
     "report": "write a run's report as one HTML file",
 }
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0, 2 for bad input, 1 for any other failure."""
     # Workers are threads of ours: a second pool inside numpy would only fight them for the cores.
-    for name in _THREADS:
+    for name in NAMES:
         os.environ.setdefault(name, "1")
     options = parser().parse_args(arguments)
     try:

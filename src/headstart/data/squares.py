@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,21 +22,17 @@ _MOST = 4 << 30  # bytes of squares on disk; beyond, large files are decoded aga
 
 
 class Squares:
-    """Decodes files, and keeps the squares of large ones in a file of its own in `folder` (or nowhere)."""
+    """Decodes files, and keeps the squares of large ones in a file of its own in `folder`."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
         self._places: dict[str, int] = {}
-        self._file = (folder / "squares.u8").open("w+b", buffering=0) if folder else None
+        self._file = (folder / "squares.u8").open("w+b", buffering=0)
         self._end = 0
 
     def __call__(self, path: str, pixels: int) -> Square | Skipped:
         """The image as uint8 [pixels, pixels, 3], or why it cannot be read. Any thread may call."""
-        try:
-            large = os.stat(path).st_size > LARGE and pixels <= KEPT
-        except (OSError, ValueError):
-            large = False  # decode says why
-        if not large:
+        if pixels > KEPT or not _is_large(path):
             return decode(path, pixels)
         kept = self._kept(path)
         if kept is None:
@@ -49,7 +46,7 @@ class Squares:
     def _kept(self, path: str) -> Square | None:
         with self._lock:
             place = self._places.get(path)
-            if place is None or self._file is None:
+            if place is None:
                 return None
             self._file.seek(place)
             content = self._file.read(KEPT * KEPT * 3)
@@ -57,7 +54,7 @@ class Squares:
 
     def _keep(self, path: str, square: Square) -> None:
         with self._lock:
-            if self._file is None or self._end + square.nbytes > _MOST:
+            if self._end + square.nbytes > _MOST:
                 return
             try:
                 self._file.seek(self._end)
@@ -69,6 +66,26 @@ class Squares:
 
     def close(self) -> None:
         """Close the file of squares and remove it."""
-        if self._file is not None:
-            self._file.close()
-            Path(self._file.name).unlink(missing_ok=True)
+        self._file.close()
+        Path(self._file.name).unlink(missing_ok=True)
+
+
+def at_sizes(path: str, sizes: Sequence[int]) -> list[Square] | Skipped:
+    """The same pixels as `Squares` gives, at several sizes and with a large file decoded once."""
+    result: list[Square] = []
+    kept = decode(path, KEPT) if min(sizes) <= KEPT and _is_large(path) else None
+    if isinstance(kept, Skipped):
+        return kept
+    for size in sizes:
+        one = shrink(kept, size) if kept is not None and size <= KEPT else decode(path, size)
+        if isinstance(one, Skipped):
+            return one
+        result.append(one)
+    return result
+
+
+def _is_large(path: str) -> bool:
+    try:
+        return os.stat(path).st_size > LARGE
+    except (OSError, ValueError):
+        return False  # decode says why

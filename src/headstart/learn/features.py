@@ -45,9 +45,13 @@ class Table:
 
     def done(self) -> NDArray[np.bool_]:
         """Rows that are in every cache: bool [n]."""
-        result = np.ones(len(self.samples), bool)
+        return self.has(np.arange(len(self.samples)))
+
+    def has(self, rows: Indices) -> NDArray[np.bool_]:
+        """Which of some rows are in every cache: bool [m]."""
+        result = np.ones(len(rows), bool)
         for cache in self.caches.values():
-            result &= cache.done
+            result &= cache.has(rows)
         return result
 
 
@@ -100,9 +104,7 @@ class Features:
         """Compute what the job asks for and is not yet in the caches. Raises DiskFull."""
         table = self.tables[job.passing, job.split]
         unreadable = self.bad(job.split)
-        missing = np.array(
-            [r for r in job.rows[~table.done()[job.rows]] if int(r) not in unreadable], np.int64
-        )
+        missing = _without(job.rows[~table.has(job.rows)], unreadable)
         if len(missing) == 0:
             return
         pixels, stages = self.passes[job.passing]
@@ -153,7 +155,7 @@ class Features:
     def block(self, split: str, block: str, rows: Indices) -> Matrix:
         """Unit-length features float32 [m, dim]; zeros where a file vanished after an earlier pass."""
         cache = self.tables[self.pass_of[block], split].caches[block]
-        there = cache.done[rows]
+        there = cache.has(rows)
         result = np.zeros((len(rows), self.dims[block]), np.float32)
         result[there] = unit(cache.get(rows[there]))
         return result

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_NAMES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+NAMES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @contextmanager
@@ -16,13 +16,13 @@ def one_thread() -> Iterator[None]:
     Measured without it: heads on 600 images took ten times the CPU time, and the run four times as long.
     The command sets the environment before numpy is loaded; in a user's process it is too late for that.
     """
-    if os.environ.get(_NAMES[0]) == "1":
+    if os.environ.get(NAMES[0]) == "1":
         yield
         return
     from threadpoolctl import threadpool_limits
 
-    before = {name: os.environ.get(name) for name in _NAMES}
-    os.environ.update(dict.fromkeys(_NAMES, "1"))  # for libraries that are loaded later
+    before = {name: os.environ.get(name) for name in NAMES}
+    os.environ.update(dict.fromkeys(NAMES, "1"))  # for libraries that are loaded later
     try:
         with threadpool_limits(limits=1, user_api="blas"):
             yield

@@ -97,6 +97,11 @@ class FeatureCache:
             features[where] = np.frombuffer(raw, "<f2").reshape(len(where), self.dim)
         return features
 
+    def has(self, indices: Indices) -> NDArray[np.bool_]:
+        """Which of some rows can be got: bool [n]. Costs nothing for the rows that were not asked for."""
+        found: NDArray[np.bool_] = self._done[self._checked(indices)]
+        return found
+
     @property
     def done(self) -> NDArray[np.bool_]:
         """Which rows can be got: a copy, bool [rows]."""
