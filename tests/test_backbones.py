@@ -29,7 +29,7 @@ def pictures(count: int, pixels: int) -> NDArray[np.uint8]:
     return np.kron(small, np.ones((1, pixels // 4, pixels // 4, 1))).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != "motion"])  # that one takes clips
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_every_backbone_keeps_the_contract(name: str, precision: Precision) -> None:
     row, session = BACKBONES[name], open_session(name, precision)

@@ -54,7 +54,7 @@ class Made:
         if tests:
             self.splits["test"] = (Samples("", names[samples:]), np.arange(tests))
 
-    def decoder(self, path: str, pixels: int) -> NDArray[np.uint8] | Skipped:
+    def decoder(self, path: str, pixels: int, frames: int = 1) -> NDArray[np.uint8] | Skipped:
         number = int(path)
         if number in self.spoilt:
             return Skipped(path, "spoilt")
@@ -146,8 +146,8 @@ def test_beyond_the_dual_form_landmarks_take_over(tmp_path: Path) -> None:
 
 def test_the_plan_decodes_raw_pixels_and_the_first_network_stage_together() -> None:
     config = default_config(500, 5, [(100, 80)])
-    assert [pixels for pixels, _ in passes(config)] == [64, 128, 224]
-    assert len(passes(config)[0][1]) == 2 and "500 samples" in config.reason
+    assert [passing.pixels for passing in passes(config)] == [64, 128, 224]
+    assert len(passes(config)[0].stages) == 2 and "500 samples" in config.reason
 
 
 @pytest.mark.parametrize("seed", range(4))

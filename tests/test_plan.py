@@ -22,7 +22,7 @@ def test_every_plan_is_a_configuration_that_the_backbones_can_run(
 
 
 def test_a_plan_begins_small_and_grows() -> None:
-    pixels = [size for size, _ in passes(default_config(500, 5, [(300, 200)]))]
+    pixels = [passing.pixels for passing in passes(default_config(500, 5, [(300, 200)]))]
     assert pixels == sorted(pixels) and pixels[0] <= 64 and len(pixels) > 1
 
 
@@ -34,6 +34,6 @@ def test_passes_hold_all_stages_in_their_order_and_join_neighbours_of_one_size()
         Stage("lite0_cut", 64, ("d10",)),
     )
     found = passes(Config(stages=stages))
-    assert [size for size, _ in found] == [64, 128, 64]
-    assert tuple(stage for _, group in found for stage in group) == stages
-    assert all(stage.pixels == size for size, group in found for stage in group)
+    assert [passing.pixels for passing in found] == [64, 128, 64]
+    assert tuple(stage for passing in found for stage in passing.stages) == stages
+    assert all(stage.pixels == passing.pixels for passing in found for stage in passing.stages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.heads.calibration import sharpened
 from headstart.heads.ensemble import Member
 from headstart.heads.kernel import Kernel
 from headstart.learn.candidates import Candidate, Spec
@@ -39,7 +40,8 @@ def test_the_best_by_evidence_are_averaged_and_the_average_is_judged() -> None:
     choice = pool.choose(TRUTH)
     assert choice is not None
     assert {c.member.blocks for c in choice.members} == {("b1",), ("b3",)}
-    np.testing.assert_allclose(choice.held_out, (found[1].held_out + found[3].held_out) / 2, atol=1e-6)
+    together = (found[1].held_out + found[3].held_out) / 2
+    np.testing.assert_allclose(choice.held_out, sharpened(together, choice.temperature), atol=1e-6)
     assert choice.evidence == score(TRUTH, choice.held_out)
 
 
@@ -60,9 +62,20 @@ def test_candidates_are_compared_on_the_samples_that_all_have_spoken_about() -> 
     assert choice.evidence == score(TRUTH[:60], choice.held_out)
 
 
+def test_a_stage_that_has_seen_little_is_heard_where_it_is_better_beyond_doubt() -> None:
+    pool = Pool(5)
+    pool.add(candidate(9.0, 0, block="looks", seen=90))
+    pool.add(candidate(0.1, 1, block="motion", seen=15))
+    assert (choice := pool.choose(TRUTH)) is not None
+    assert [c.member.blocks for c in choice.members] == [("looks",)], "fifteen samples say nothing"
+    pool.add(candidate(0.1, 1, block="motion", seen=24))
+    assert (choice := pool.choose(TRUTH)) is not None
+    assert [c.member.blocks for c in choice.members] == [("motion",)] and len(choice.held_out) == 24
+
+
 def test_a_stage_that_has_seen_little_waits_for_its_turn() -> None:
     pool = Pool(5)
-    pool.add(candidate(3.0, 0, block="a", seen=90))
+    pool.add(candidate(1.0, 0, block="a", seen=90))
     pool.add(candidate(0.1, 1, block="b", seen=20))
     choice = pool.choose(TRUTH)
     assert choice is not None and [c.member.blocks for c in choice.members] == [("a",)]

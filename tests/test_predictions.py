@@ -11,6 +11,7 @@ import pytest
 
 from faults import NAMES
 from faults import run as run_python
+from headstart.store.predictions import write_predictions
 from headstart.store.run import RunFolder
 
 
@@ -46,6 +47,28 @@ def test_predictions_with_several_labels(tmp_path: Path) -> None:
         rows = _predictions(run)[1:]
     assert [row[:2] for row in rows] == [["a", "x;z"], ["b", ""]]
     assert [float(row[2]) for row in rows] == pytest.approx([0.9, 0.3], abs=1e-3)
+
+
+def test_each_label_has_its_threshold(tmp_path: Path) -> None:
+    posteriors = np.array([[0.9, 0.1, 0.5], [0.2, 0.1, 0.3], [0.1, 0.05, 0.2]], np.float32)
+    thresholds = np.array([0.95, 0.1, 0.3], np.float32)
+    path = tmp_path / "predictions.csv"
+    write_predictions(path, ["a", "b", "c"], ["x", "y", "z"], posteriors, "multi", thresholds)
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    assert [row[1] for row in rows] == ["y;z", "y;z", ""]
+    assert [float(row[2]) for row in rows] == pytest.approx([0.9, 0.3, 0.2])
+
+
+def test_thresholds_do_not_matter_to_single_labels(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    write_predictions(path, ["a"], ["x", "y"], np.array([[0.6, 0.4]]), "single", np.array([0.9, 0.1]))
+    assert path.read_text().splitlines()[1] == "a,x,0.6,0.6,0.4"
+
+
+def test_thresholds_of_another_number_of_labels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"2 classes, but thresholds \(3,\)"):
+        write_predictions(tmp_path / "p.csv", ["a"], ["x", "y"], np.zeros((1, 2)), "multi", np.zeros(3))
 
 
 def test_predictions_of_nothing_and_of_the_wrong_shape(tmp_path: Path) -> None:

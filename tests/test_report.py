@@ -85,7 +85,7 @@ def test_links_lead_to_sections_and_ids_are_unique(run: Path) -> None:
     ids = [a["id"] for _, a in page.tags if a.get("id")]
     assert len(ids) == len(set(ids))
     assert {(a["href"] or "")[1:] for a in page.all("a")} == {a["id"] for a in page.all("section")}
-    assert len(page.all("section")) == 9
+    assert len(page.all("section")) == 10
 
 
 def test_headline_and_sections_say_what_the_run_folder_says(run: Path) -> None:
@@ -179,12 +179,70 @@ def test_classes_are_sorted_worst_first_and_every_heading_sorts(run: Path) -> No
         assert ranks == list(range(12))
 
 
-def test_multi_label_shows_thresholds_and_no_confusion_matrix(tmp_path: Path) -> None:
+def test_multi_label_has_its_own_sections(tmp_path: Path) -> None:
     run = make_run(tmp_path, [f"tag {i}" for i in range(9)], multi=True)
     page = Page(render(run))
     assert not page.all("svg", "matrix") and "Taken for" not in page.text
-    for said in ("any number of labels per sample", "Threshold", "F1 of a label", "9 labels", "labelled so"):
+    for said in (
+        "any number of labels per sample", "9 labels", "Mean average precision", "Micro-F1", "Exact match",
+        "At .5 for every label", "Threshold", "Occur together", "Confused", "Labels per sample", "Missed",
+        "Wrongly", "Worst errors", "Have it", "Top label right",
+    ):  # fmt: skip
         assert said in page.text, said
+    assert [a["id"] for a in page.all("section")] == [
+        "curve", "labels", "together", "counts", "mistakes", "calibration", "model", "skipped", "time",
+        "environment", "use",
+    ]  # fmt: skip
+    assert [(a["id"] or "").removeprefix("by-") for a in page.all("input")] == [
+        "name", "samples", "score", "precise", "threshold", "f1", "recall", "precision",
+    ]  # fmt: skip
+    assert len(page.all("figure")) == 24 and page.all("img")
+
+
+@pytest.mark.parametrize("classes", [1, 2, 80, 300])
+def test_any_number_of_labels(tmp_path: Path, classes: int) -> None:
+    run = make_run(tmp_path, [f"tag {i:03d}" for i in range(classes)], n=60, multi=True)
+    page = Page(render(run))
+    assert sum("--score" in (a.get("style") or "") for a in page.all("tr")) == classes
+    assert not re.search(r"\bnan\b", page.text)
+
+
+@pytest.mark.parametrize("filled", [0, 1])
+def test_labels_that_all_or_none_of_the_samples_have(tmp_path: Path, filled: int) -> None:
+    run = make_run(tmp_path, ["a", "b", "c"], n=30, multi=True)
+    posteriors = np.load(run / "evidence.npz")["posteriors"]
+    write_evidence(run, np.full((30, 3), filled, np.uint8), posteriors, [])
+    page = Page(render(run))
+    assert not re.search(r"\bnan\b", page.text) and len(page.all("section")) == 11
+
+
+def test_scripts_in_names_of_labels_are_escaped(tmp_path: Path) -> None:
+    html = render(make_run(tmp_path, list(SCRIPTS), multi=True))
+    assert "<script" not in html and all(name in Page(html).text for name in SCRIPTS)
+
+
+@pytest.mark.parametrize("multi", [False, True])
+def test_clips_are_called_clips(tmp_path: Path, multi: bool) -> None:
+    run = make_run(tmp_path, [f"act {i}" for i in range(5)], multi=multi)
+
+    def edit(facts: dict[str, Any]) -> None:
+        facts["data"].update(kind="video")
+        facts["config"]["stages"][-1]["frames"] = 8
+
+    change(run, edit)
+    words = Page(render(run)).text
+    for said in (
+        "Video classification",
+        "label" if not multi else "labels per clip",
+        "Training clips",
+        "64 px",
+    ):
+        assert said in words, said
+    assert (
+        "224 px × 8 frames" in words
+        and "a folder of clips" in words
+        and "image" not in words.replace("not an image", "")
+    )
 
 
 def test_mistakes_are_small_pictures_and_missing_files_are_tolerated(run: Path) -> None:

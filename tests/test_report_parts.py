@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import math
 import re
 from pathlib import Path
@@ -15,7 +17,7 @@ from PIL import Image
 
 from headstart.report.charts import close_up, confusion_matrix, learning_curve, log_clock, spans
 from headstart.report.markup import count, decimals, duration, percent, shorten, text
-from headstart.report.measures import accuracy, best_threshold, by_class, confused_pairs, mistakes
+from headstart.report.measures import accuracy, by_class, confused_pairs, mistakes
 from headstart.report.pictures import thumbnail
 from headstart.report.reading import Curve, Evidence
 
@@ -45,6 +47,45 @@ def test_files_without_a_picture(tmp_path: Path) -> None:
         picture = thumbnail(tmp_path / name)
         assert (picture.uri, picture.why) == ("", "cannot be shown")
     assert thumbnail(tmp_path).why == thumbnail(tmp_path / "none.jpg").why == "file not found"
+
+
+def film(path: Path, width: int = 160, height: int = 90) -> Path:
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=8)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for shade in (200, 10, 10):
+            pixels = np.full((height, width, 3), shade, np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
+                file.mux(packet)
+        for packet in stream.encode():
+            file.mux(packet)
+    return path
+
+
+def test_a_clip_is_shown_by_its_first_frame_in_its_shape(tmp_path: Path) -> None:
+    picture = thumbnail(film(tmp_path / "a.mp4"), "video")
+    assert (picture.width, picture.height, picture.why) == (96, 54, "")
+    with Image.open(io.BytesIO(base64.b64decode(picture.uri.partition(",")[2]))) as image:
+        assert abs(np.asarray(image).mean() - 200) < 12
+
+
+def test_animations_and_folders_of_frames_are_clips(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (60, 120), shade) for shade in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "clip").mkdir()
+    frames[0].save(tmp_path / "clip" / "1.png")
+    for name in ("a.gif", "clip"):
+        picture = thumbnail(tmp_path / name, "video")
+        assert (picture.width, picture.height, picture.why) == (48, 96, "")
+
+
+def test_clips_that_cannot_be_shown(tmp_path: Path) -> None:
+    (tmp_path / "noise.mp4").write_bytes(b"noise" * 99)
+    (tmp_path / "empty").mkdir()
+    for name in ("noise.mp4", "empty"):
+        assert thumbnail(tmp_path / name, "video").why == "cannot be shown"
+    assert thumbnail(tmp_path / "none.mp4", "video").why == "file not found"
 
 
 def test_confident_mistakes_come_first() -> None:
@@ -114,22 +155,6 @@ def test_measures_of_a_class_never_predicted_and_one_never_seen() -> None:
     assert found[1].recall == 0.0 and math.isnan(found[1].precision) and found[1].score == 1.0
     assert math.isnan(found[2].score) and math.isnan(found[2].recall)
     assert by_class(evidence)[-1].index == 2
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=1, max_size=30))
-def test_threshold_gives_the_largest_f1(pairs: list[tuple[bool, int]]) -> None:
-    has = np.array([pair[0] for pair in pairs])
-    posterior = np.array([pair[1] / 10 for pair in pairs], np.float32)
-
-    def f1(threshold: float) -> float:
-        says = posterior >= threshold
-        return float(2 * (says & has).sum() / max(says.sum() + has.sum(), 1))
-
-    found = best_threshold(has, posterior)
-    if not has.any():
-        assert math.isnan(found)
-    else:
-        assert f1(found) == pytest.approx(max(f1(t) for t in posterior))
 
 
 @given(st.integers(1, 400), st.data())

@@ -81,13 +81,13 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path: Path) -> None:
     reasons = {skipped.path: skipped.reason for skipped in task.skipped}
     assert reasons.pop("b/self.png").startswith("cannot be read: too many levels of symbolic links")
     assert reasons == {
-        "README": "not an image by its extension",
-        "a/noextension": "not an image by its extension",
-        "a/notes.txt": "not an image by its extension",
+        "README": "no image and no video by its extension",
+        "a/noextension": "no image and no video by its extension",
+        "a/notes.txt": "no image and no video by its extension",
         "b/gone.png": "a broken link",
         "b/pipe.png": "not a regular file",
         "empty": "a class folder without an image",
-        "empty/x.txt": "not an image by its extension",
+        "empty/x.txt": "no image and no video by its extension",
         "loose.png": "lies beside the class folders, so it has no label",
         "void": "a class folder without an image",
     }

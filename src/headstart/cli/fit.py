@@ -1,4 +1,6 @@
-"""Learn from a folder with one sub-folder of images per class, and leave the best model in the run folder.
+"""Learn from labelled images or videos, and leave the best model in the run folder.
+
+What is given is a folder with one sub-folder per class, or a list (labels.csv) of files and their labels.
 
 From the first second on there is a model in RUN/model; it is replaced only by one that the evidence says is
 at least as good. The same command on the same run folder goes on where a killed one stopped.
@@ -31,11 +33,16 @@ _PAGE = 0.25  # so long after T the report is still begun; later `headstart repo
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `fit`."""
-    parser.add_argument("path", help="folder with one sub-folder of images per class")
+    parser.add_argument("path", help="folder with one sub-folder per class, or a list: labels.csv")
     parser.add_argument("--budget", default="20m", help="time: 90s, 20m, 1h (default 20m)")
     parser.add_argument("--out", default="run", help="run folder (default run/)")
-    parser.add_argument("--test", help="folder of unlabelled images to predict along the way")
+    parser.add_argument("--test", help="folder of unlabelled files to predict along the way")
+    parser.add_argument("--kind", choices=("image", "video"), help="what the files are (default: as found)")
+    parser.add_argument(
+        "--labels", choices=("single", "multi"), help="labels per file in a list (default: as found)"
+    )
     parser.add_argument("--config", help="a configuration as JSON, in place of the automatic one")
+    parser.add_argument("--seed", type=int, help="of all that is drawn at random (default 0)")
     parser.add_argument("--workers", type=int, help="worker threads (default: one per core)")
     parser.add_argument(
         "--clock", choices=("wall", "cpu"), default="wall", help="what the budget counts (default wall)"
@@ -56,7 +63,18 @@ def run(options: argparse.Namespace) -> int:
 
     config = Config.from_json(config_text) if config_text else None
     out = Path(options.out)
-    request = api.Request(options.path, budget, out, options.test, config, clock, options.workers)
+    request = api.Request(
+        options.path,
+        budget,
+        out,
+        options.test,
+        config,
+        clock,
+        options.workers,
+        kind=options.kind,
+        label_kind=options.labels,
+        seed=options.seed,
+    )
     watchdog = _Watchdog(None if options.clock == "cpu" else wall, budget, options)
     view = _View(budget)
     try:
@@ -146,7 +164,8 @@ class _View:
 def _found(task: Task) -> str:
     test = f", {len(task.test)} to predict" if task.test else ""
     skipped = f", {len(task.skipped)} files left out" if task.skipped else ""
-    return f"{task.name}: {len(task.train)} images of {len(task.classes)} classes{test}{skipped}"
+    notes = "".join(f"\n  {note}" for note in task.notes)
+    return f"{task.name}: {len(task.train)} {task.kind}s of {len(task.classes)} classes{test}{skipped}{notes}"
 
 
 class _Watchdog:
@@ -197,6 +216,6 @@ def _say(options: argparse.Namespace, out: Path) -> int:
         print(json.dumps(summary))
     else:
         print(f"model: {model}")
-        print(f"use:   headstart predict {shlex.quote(str(out))} NEW_IMAGES/ --csv out.csv")
+        print(f"use:   headstart predict {shlex.quote(str(out))} NEW_FILES/ --csv out.csv")
     sys.stdout.flush()
     return 0

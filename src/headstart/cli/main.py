@@ -13,8 +13,10 @@ from headstart.learn.threads import NAMES
 from headstart.version import __version__
 
 VERBS = {
-    "fit": "learn from a folder of images under a time budget",
-    "predict": "label new images with a published model",
+    "fit": "learn from labelled images or videos under a time budget",
+    "predict": "label new files with a published model",
+    "inspect": "say what a folder holds: classes, sizes, duplicates, bad files",
+    "export": "write a published model as one ONNX file",
     "report": "write a run's report as one HTML file",
 }
 
@@ -23,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the whole command."""
     top = argparse.ArgumentParser(
         prog="headstart",
-        description="A folder of labelled images and a time budget in, the best classifier at every moment out.",
+        description="A folder of labelled images or videos and a time budget in, the best classifier at every moment out.",
     )
     top.add_argument("--version", action="version", version=f"headstart {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -66,3 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def entry() -> None:
+    """The console script: leaves at once, also where a worker thread is still inside of a network."""
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # nobody reads any more
+        pass
+    os._exit(code)

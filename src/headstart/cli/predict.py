@@ -1,4 +1,4 @@
-"""Label new images with the newest published model of a run; also while `fit` is still running."""
+"""Label new images or videos with the newest published model of a run; also while `fit` is still running."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `predict`."""
     parser.add_argument("run", help="run folder")
-    parser.add_argument("new", help="folder of images, or one image")
+    parser.add_argument("new", help="folder of files, or one file")
+    parser.add_argument(
+        "--min-confidence",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="leave a file undecided (empty label) where no posterior reaches P (0 to 1)",
+    )
     parser.add_argument("--csv", help="write path, label, confidence and every class's posterior there")
 
 
@@ -28,9 +35,11 @@ def run(options: argparse.Namespace) -> int:
     """Runs `predict`; returns the exit code: 0, or 2 when no file could be labelled."""
     from headstart import model as models
 
+    if not 0 <= options.min_confidence <= 1:
+        raise BadInput(f"--min-confidence is {options.min_confidence}, but must lie between 0 and 1")
     model = models.load(options.run)
     skipped: list[Skipped] = []
-    predictions = model.stream(options.new, skipped)
+    predictions = model.stream(options.new, skipped, options.min_confidence)
     if options.csv:
         with _opened(options.csv) as file:
             count = _write(file, model.classes, predictions)
@@ -40,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         count = 0
         for count, prediction in enumerate(predictions, 1):  # noqa: B007
-            print(f"{prediction.confidence:.3f}  {prediction.label}  {prediction.path}")
+            print(f"{prediction.confidence:.3f}  {prediction.label or '-'}  {prediction.path}")
     for bad in skipped:
         print(f"skipped: {bad.path}: {bad.reason}", file=sys.stderr)
     if options.json:

@@ -47,6 +47,51 @@ def folds(targets: NDArray[np.int32], k: int, groups: Groups, seed: int) -> NDAr
         joined[alone] = -1
 
 
+def folds_multi(indicator: NDArray[np.uint8], k: int, groups: Groups, seed: int) -> NDArray[np.int8]:
+    """The same for samples with any number of labels each; indicator: 0 or 1, uint8 [n, classes].
+
+    Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML 2011): the label with the fewest samples
+    left is dealt out next, each of its samples to the fold that lacks most of that label. A group (of at
+    most n / k samples) is dealt out as one.
+    """
+    if not 2 <= k <= 127:
+        raise ValueError(f"folds are 2 to 127 in number, not {k}")
+    unit, counts, sizes = _units(indicator, _without_large(groups, len(indicator) / k))
+    turn = np.random.default_rng(seed).permutation(len(sizes))
+    lacking = np.repeat(counts.sum(axis=0)[None, :] / k, k, axis=0)
+    room = np.full(k, sizes.sum() / k)
+    dealt = np.full(len(sizes), -1)
+    left = (counts > 0).sum(axis=0)
+    holders = [turn[counts[turn, label] > 0] for label in range(counts.shape[1])]
+    while left.any():
+        label = int(np.argmin(np.where(left > 0, left, np.iinfo(left.dtype).max)))
+        for one in holders[label]:
+            if dealt[one] < 0:
+                fold = int(np.lexsort((-room, -lacking[:, label]))[0])
+                dealt[one] = fold
+                lacking[fold] -= counts[one]
+                room[fold] -= sizes[one]
+                left -= counts[one] > 0
+    for one in turn[dealt[turn] < 0]:  # without any label
+        fold = int(np.argmax(room))
+        dealt[one], room[fold] = fold, room[fold] - sizes[one]
+    return dealt[unit].astype(np.int8)
+
+
+def _units(
+    indicator: NDArray[np.uint8], groups: Groups
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """What is dealt out: the unit of each sample [n], and each unit's labels [units, classes] and size [units]."""
+    own = groups.astype(np.int64)
+    alone = own < 0
+    own[alone] = own.max(initial=-1) + 1 + np.arange(int(alone.sum()))
+    _, unit = np.unique(own, return_inverse=True)
+    sizes = np.bincount(unit)
+    counts = np.zeros((len(sizes), indicator.shape[1]), np.int64)
+    np.add.at(counts, unit, indicator)
+    return unit, counts, sizes
+
+
 def _without_large(groups: Groups, most: float) -> Groups:
     kept = groups.astype(np.int32, copy=True)
     members = np.bincount(kept[kept >= 0], minlength=1)

@@ -11,10 +11,8 @@ import io
 import os
 import stat
 import struct
-import threading
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
@@ -22,6 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from headstart.data import headers
+from headstart.data.grey import grey
+from headstart.data.silence import hush_libtiff, quiet
 from headstart.data.walk import why
 from headstart.words.task import Skipped
 
@@ -37,7 +37,6 @@ _HEAD = 64 << 10
 _OPEN = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _BILINEAR = Image.Resampling.BILINEAR
 _GAP = 1.1  # whole-number reduction first, then bilinear; within two grey levels, up to four times faster
-_FULL_SCALES = (255.0, 4095.0, 65535.0)  # 8, 12 and 16 bits: what cameras and scanners deliver
 
 # Named one by one: `Image.open` would import forty readers to find that a file is none of theirs.
 _READERS = {
@@ -50,7 +49,6 @@ _READERS = {
     "AVIF": ("AvifImagePlugin", "AvifImageFile"),
     "PPM": ("PpmImagePlugin", "PpmImageFile"),
 }
-_quiet_lock = threading.Lock()
 
 
 class _Unusable(Exception):
@@ -74,15 +72,39 @@ def square(path: str, sizes: tuple[int, ...]) -> tuple[Square, ...] | Skipped:
     try:
         largest = max(sizes)
         image, orientation = _load(path, largest)
-        first = _turned(_squeezed(image, largest), orientation)
+        first = _turned(squeezed(image, largest), orientation)
         return tuple(shrink(first, size) for size in sizes)
     except Exception as error:  # whatever a decoder throws at a damaged file
-        return Skipped(path, _reason(error))
+        return Skipped(path, reason(error))
 
 
 def shrink(pixels: Square, size: int) -> Square:
     """A kept square, uint8 [n, n, 3], cut down to uint8 [size, size, 3]."""
-    return pixels if len(pixels) == size else _squeezed(Image.fromarray(pixels), size)
+    return pixels if len(pixels) == size else squeezed(Image.fromarray(pixels), size)
+
+
+def squeeze(name: str, picture: Image.Image | NDArray[Any], pixels: int) -> Square | Skipped:
+    """A picture in memory as `decode` gives a file: uint8 [pixels, pixels, 3], RGB on white; or why not.
+
+    picture: a PIL image, or an array [h, w], [h, w, 1], [h, w, 3] or [h, w, 4] of real numbers or bool.
+    """
+    try:
+        if isinstance(picture, Image.Image):
+            picture.load()
+            image, orientation = picture, _orientation(picture)
+        else:
+            grey = picture.ndim == 3 and picture.shape[2] == 1
+            image, orientation = Image.fromarray(eight_bits(picture[:, :, 0] if grey else picture)), 1
+        return _turned(squeezed(image, pixels), orientation)
+    except Exception as error:  # a PIL image may still have to read its file
+        return Skipped(name, reason(error))
+
+
+def eight_bits(values: NDArray[Any]) -> Square:
+    """Any array of real numbers or bool as uint8 of the same shape: uint8 as it is, the rest by its range."""
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * np.uint8(255)
+    return values if values.dtype == np.uint8 else grey(values)
 
 
 def peek(path: str) -> tuple[int, int] | Skipped:
@@ -90,16 +112,18 @@ def peek(path: str) -> tuple[int, int] | Skipped:
     try:
         head = _content(path, _HEAD)
         kind = _kind(head)
-        header = headers.jpeg(head) if kind == "JPEG" else None
-        if header:
-            (width, height), orientation = header.size, header.orientation
+        # As `decode` does it: what one of them reads without Pillow, Pillow need not be able to read.
+        if kind == "JPEG" and (jpeg := headers.jpeg(head)):
+            (width, height), orientation = jpeg.size, jpeg.orientation
+        elif kind == "PNG" and (png := headers.png(head)):
+            (width, height), orientation = png.size, 1
         else:
-            with open(path, "rb") as file, _quiet(kind, head):
+            with open(path, "rb") as file, quiet(kind, head):
                 image = _reader(kind)(file)
                 (width, height), orientation = image.size, _orientation(image)
         return (height, width) if orientation >= 5 else (width, height)
     except Exception as error:
-        return Skipped(path, _reason(error))
+        return Skipped(path, reason(error))
 
 
 def _content(path: str, most: int) -> bytes:
@@ -128,7 +152,7 @@ def _load(path: str, pixels: int) -> tuple[Image.Image, int]:
                 return _read(file, kind, data, pixels)
         return _read_quickly(data, kind, pixels) or _read(io.BytesIO(data), kind, data, pixels)
     except Exception as error:
-        raise _Unusable(_reason(error, kind)) from error
+        raise _Unusable(reason(error, kind)) from error
 
 
 def _kind(data: bytes) -> str:
@@ -158,7 +182,7 @@ def _read_quickly(data: bytes, kind: str, pixels: int) -> tuple[Image.Image, int
 
 def _read(file: IO[bytes], kind: str, head: bytes, pixels: int) -> tuple[Image.Image, int]:
     """Any known format by Pillow's reader; of an animation the first frame."""
-    with _quiet(kind, head):
+    with quiet(kind, head):
         image = _reader(kind)(file)
         _allow(image.size, MAX_PIXELS)
         image.draft("RGB", (pixels, pixels))
@@ -168,6 +192,8 @@ def _read(file: IO[bytes], kind: str, head: bytes, pixels: int) -> tuple[Image.I
 
 
 def _reader(kind: str) -> Any:
+    if kind == "TIFF":
+        hush_libtiff()
     module, name = _READERS[kind]
     return getattr(importlib.import_module(f"PIL.{module}"), name)
 
@@ -177,16 +203,14 @@ def _orientation(image: Image.Image) -> int:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    with _quiet_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _quiet(kind: str, head: bytes) -> Any:
-    """Silence where Pillow may warn of odd metadata. One thread at a time: warning filters are global."""
-    warns = kind in ("TIFF", "JPEG") or (kind == "PNG" and b"acTL" in head[:_HEAD])
-    return _silence() if warns else nullcontext()
+def opened(path: str) -> Iterator[Image.Image]:
+    """Pillow's image object for a file of a known format, within the limit of pixels; raises what goes wrong."""
+    head = _content(path, _HEAD)
+    kind = _kind(head)
+    with open(path, "rb") as file, quiet(kind, head):
+        image = _reader(kind)(file)
+        _allow(image.size, MAX_DECODED)
+        yield image
 
 
 def _allow(size: tuple[int, int], most: int) -> None:
@@ -194,7 +218,7 @@ def _allow(size: tuple[int, int], most: int) -> None:
         raise _Unusable(f"too many pixels ({size[0]} x {size[1]})")
 
 
-def _squeezed(image: Image.Image, pixels: int) -> Square:
+def squeezed(image: Image.Image, pixels: int) -> Square:
     """Any image as uint8 [pixels, pixels, 3], transparency on white."""
     image = _plain(image)
     if image.mode != "RGBA":
@@ -212,28 +236,12 @@ def _plain(image: Image.Image) -> Image.Image:
     """The image in mode L, RGB, or RGBA where parts of it are transparent."""
     mode = image.mode
     if mode[0] in "IF":
-        return Image.fromarray(_grey(np.asarray(image)))
+        return Image.fromarray(grey(np.asarray(image)))
     if image.has_transparency_data:
         return image if mode == "RGBA" else image.convert("RGBA")
     if mode in ("L", "RGB"):
         return image
     return image.convert("L" if mode == "1" else "RGB")
-
-
-def _grey(values: NDArray[Any]) -> Square:
-    """Grey of 16 or 32 bits or floating point as 8 bits, by its range.
-
-    White is the largest value of 8, 12 or 16 bits (floats: also 1.0), the smallest of these that holds all
-    values, so that a 12-bit sensor's picture is not black. Beyond 16 bits: zero to the maximum; with values
-    below zero: minimum to maximum.
-    """
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0) if values.dtype.kind == "f" else values
-    low, high = float(values.min()), float(values.max())
-    scales = (1.0, *_FULL_SCALES) if values.dtype.kind == "f" else _FULL_SCALES
-    if low >= 0:
-        low, high = 0.0, next((scale for scale in scales if high <= scale), high)
-    step = np.float32(255.0 / ((high - low) or 1.0))
-    return ((values.astype(np.float32) - np.float32(low)) * step + np.float32(0.5)).astype(np.uint8)
 
 
 def _turned(pixels: Square, orientation: int) -> Square:
@@ -249,7 +257,7 @@ def _turned(pixels: Square, orientation: int) -> Square:
     return np.ascontiguousarray(pixels)
 
 
-def _reason(error: Exception, kind: str = "image") -> str:
+def reason(error: Exception, kind: str = "image") -> str:
     """One plain sentence part for `skipped.csv`."""
     match error:
         case _Unusable():

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headstart.data.kinds import FILMS, IMAGES, extension, is_film
 from headstart.data.listing import natural_order
 from headstart.words.task import Skipped
 
@@ -98,13 +99,21 @@ class Walk:
             if entry.is_dir():  # asks the disk about links only, as does is_file
                 folders.append(name)
             elif name.rpartition(".")[2].lower() not in self.extensions:
-                self.skip(lead + name, "not an image by its extension")
+                self.skip(lead + name, self._foreign(name))
             elif entry.is_file():
                 files.append(name)
             else:
                 self.skip(lead + name, "a broken link" if entry.is_symlink() else "not a regular file")
         except OSError as error:
             self.skip(lead + name, f"cannot be read: {why(error)}")
+
+    def _foreign(self, name: str) -> str:
+        """Why a file of another extension is left out."""
+        if self.extensions <= IMAGES:
+            return "a video among images" if is_film(name) else "not an image by its extension"
+        if self.extensions <= FILMS:
+            return "an image among videos" if extension(name) in IMAGES else "not a video by its extension"
+        return "no image and no video by its extension"
 
     def _full(self, folder: str) -> str:
         return f"{self.root}/{folder}" if folder else self.root

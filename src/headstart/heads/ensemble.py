@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.heads.calibration import posteriors
+from headstart.heads.calibration import posteriors, sharpened
 from headstart.heads.kernel import Kernel, Matrix
 from headstart.heads.neighbours import votes
 from headstart.words.task import LabelKind
@@ -61,12 +61,14 @@ class Ensemble:
     """The average of members, with the landmarks that they share.
 
     landmarks: for each feature block the unit-length features of training samples, [n, dim]; a block
-    that came later may hold fewer samples, always the first ones.
+    that came later may hold fewer samples, always the first ones. temperature: of the average (see
+    calibration.sharpened): averages are less sure than they may be.
     """
 
     members: tuple[Member, ...]
     landmarks: Mapping[str, NDArray[np.floating]]
     labels: LabelKind
+    temperature: float = 1.0
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -93,7 +95,7 @@ class Ensemble:
             left: Matrix = np.sum([own[block] for block in member.blocks], axis=0)
             right: Matrix = np.sum([theirs[block][:n] for block in member.blocks], axis=0)
             parts.append(member.posteriors(total, left, right, self.labels))
-        return average(parts)
+        return sharpened(average(parts), self.temperature, self.labels)
 
 
 def choose(evidence: Sequence[float], kinds: Sequence[str], members: int) -> list[int]:

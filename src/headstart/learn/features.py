@@ -7,32 +7,28 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.frames import Clip
 from headstart.heads.kernel import Matrix, unit
+from headstart.learn.embedding import Network, embedded
+from headstart.learn.plan import Pass
 from headstart.learn.stream import Indices, Job
 from headstart.store.cache import FeatureCache
 from headstart.words.clock import Clock
-from headstart.words.config import Stage
 from headstart.words.meter import Meter
 from headstart.words.task import Samples, Skipped
 
 Images = NDArray[np.uint8]
 
 
-class Network(Protocol):
-    """A backbone session: uint8 [n, h, w, 3] to features float32 [n, dim] per output."""
-
-    def __call__(self, images: Images) -> dict[str, NDArray[np.float32]]: ...
-
-
 class Decoder(Protocol):
-    """Pixels of one sample at one of a run's sizes."""
+    """Pixels of one sample at one of a run's sizes: a square, or a clip where more than one frame is wanted."""
 
-    def __call__(self, path: str, pixels: int) -> Images | Skipped: ...
+    def __call__(self, path: str, pixels: int, frames: int = 1) -> Images | Clip | Skipped: ...
 
 
 @dataclass
@@ -63,7 +59,7 @@ class Features:
 
     def __init__(
         self,
-        passes: Sequence[tuple[int, tuple[Stage, ...]]],
+        passes: Sequence[Pass],
         splits: Mapping[str, tuple[Samples, Indices]],
         networks: Mapping[str, Network],
         dims: Mapping[str, int],
@@ -79,8 +75,8 @@ class Features:
         self.tables: dict[tuple[int, str], Table] = {}
         self.pass_of = {
             block: number
-            for number, (_, group) in enumerate(passes)
-            for stage in group
+            for number, passing in enumerate(passes)
+            for stage in passing.stages
             for block in stage.blocks
         }
         try:
@@ -90,11 +86,11 @@ class Features:
             raise
 
     def _open(self, folder: Path, fingerprints: Mapping[str, str]) -> None:
-        for number, (_, stages) in enumerate(self.passes):
+        for number, passing in enumerate(self.passes):
             for split, (samples, _order) in self.splits.items():
                 caches: dict[str, FeatureCache] = {}
                 self.tables[number, split] = Table(samples, caches)
-                for block in (block for stage in stages for block in stage.blocks):
+                for block in (block for stage in passing.stages for block in stage.blocks):
                     key, rows = f"{split} {block}", len(samples)
                     caches[block] = FeatureCache.open(
                         folder, key, rows, self.dims[block], fingerprints[split]
@@ -107,31 +103,34 @@ class Features:
         missing = _without(job.rows[~table.has(job.rows)], unreadable)
         if len(missing) == 0:
             return
-        pixels, stages = self.passes[job.passing]
+        passing = self.passes[job.passing]
         with self.meter.measure("decode"):
-            images, missing = self._decode(table, job.split, missing, pixels)
-        self._clock.charge("decode", job.split, pixels, len(missing))
-        for stage in stages if len(missing) else ():
+            items, missing = self._decode(table, job.split, missing, passing)
+        self._clock.charge("decode", job.split, passing.pixels, len(missing) * passing.frames)
+        for stage in passing.stages if len(missing) else ():
             with self.meter.measure("forward"):
-                outputs = self._networks[stage.backbone](images)
-            self._clock.charge("forward", stage.backbone, pixels, len(missing))
-            for block, output in zip(stage.blocks, stage.outputs, strict=True):
-                table.caches[block].put(missing, outputs[output])
+                blocks = embedded(stage, self._networks[stage.backbone], items)
+            self._clock.charge("forward", stage.backbone, passing.pixels, len(missing) * passing.frames)
+            for block, values in zip(stage.blocks, blocks, strict=True):
+                table.caches[block].put(missing, values)
 
-    def _decode(self, table: Table, split: str, rows: Indices, pixels: int) -> tuple[Images, Indices]:
-        """The squares of the rows that can be read, and those rows; the others are noted as bad."""
+    def _decode(
+        self, table: Table, split: str, rows: Indices, passing: Pass
+    ) -> tuple[Sequence[Any], Indices]:
+        """The pixels of the rows that can be read, and those rows; the others are noted as bad."""
         samples, order = self.splits[split]
-        images = np.empty((len(rows), pixels, pixels, 3), np.uint8)
+        items: list[Images | Clip] = []
         read: list[int] = []
         for row in rows:
-            square = self._decoder(os.path.join(samples.root, samples.paths[int(order[row])]), pixels)
-            if isinstance(square, Skipped):
+            path = os.path.join(samples.root, samples.paths[int(order[row])])
+            found = self._decoder(path, passing.pixels, passing.frames)
+            if isinstance(found, Skipped):
                 with self._lock:
-                    table.bad[int(row)] = square.reason
+                    table.bad[int(row)] = found.reason
             else:
-                images[len(read)] = square
+                items.append(found)
                 read.append(int(row))
-        return images[: len(read)], np.array(read, np.int64)
+        return items, np.array(read, np.int64)
 
     def settled(self, passing: int, split: str) -> NDArray[np.bool_]:
         """Rows that are done or known to be unreadable: bool [n]."""

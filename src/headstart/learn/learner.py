@@ -76,8 +76,8 @@ class Learner:
                 return
 
     def _jobs(self, number: int) -> Iterator[Job]:
-        pixels = self._features.passes[number][0]
-        batch = max(4, min(32, _AREA // pixels**2))
+        passing = self._features.passes[number]
+        batch = max(1, max(4, min(32, _AREA // passing.pixels**2)) // passing.frames)
         train, tests = np.arange(len(self._solver.indicator)), np.arange(len(self._predictor))
         if number == 0:
             first, early = self._first()
@@ -111,8 +111,7 @@ class Learner:
                 solved_at, solved_with = self._clock.now(), done
 
     def _name(self, number: int) -> str:
-        _, stages = self._features.passes[number]
-        return f"{stages[-1].backbone}@{stages[-1].pixels}"
+        return self._features.passes[number].stages[-1].name
 
     def _next(self, number: int) -> str:
         left = range(number + 1, len(self._features.passes))
@@ -154,7 +153,7 @@ class Learner:
                     break
         except np.linalg.LinAlgError:
             pass  # data without any spread: the candidates so far have to do
-        choice = self._pool.choose(self._solver.indicator[self._solver.usable])
+        choice = self._pool.choose(self._solver.indicator[self._solver.usable], self._labels)
         if choice is None or not self._is_better(choice):
             return False
         self._published, self._standing = choice, True
@@ -176,7 +175,7 @@ class Learner:
             for block in member.blocks:
                 reach[block] = max(reach.get(block, 0), member.landmarks)
         fixed = {block: self._solver.products[block].features[:n] for block, n in reach.items()}
-        return Ensemble(members, fixed, self._labels)
+        return Ensemble(members, fixed, self._labels, choice.temperature)
 
     def _snapshot(self, number: int, ensemble: Ensemble) -> Snapshot:
         assert self._published is not None

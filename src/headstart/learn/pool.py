@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from headstart.heads.calibration import final_temperature, sharpened
 from headstart.heads.ensemble import average, choose
 from headstart.heads.kernel import Matrix
 from headstart.heads.ridge import Array
 from headstart.learn.candidates import Candidate
 from headstart.words.scoring import score
+from headstart.words.task import LabelKind
 
+_LEAST = 16  # samples: evidence on fewer says nothing
 _KEPT = 3  # times the members of an ensemble: the rest can never be chosen soon
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An average of candidates: its members, best first; its held-out posteriors and their score."""
+    """An average of candidates: its members, best first; its held-out posteriors and their score.
+
+    temperature: that the average is brought to, so that its posteriors are as sure as they are right.
+    """
 
     members: tuple[Candidate, ...]
+    temperature: float
     held_out: Matrix
     evidence: float
 
@@ -33,10 +41,12 @@ class Pool:
         """Take in a candidate."""
         self._candidates[candidate.key] = candidate
 
-    def choose(self, indicator: Array) -> Choice | None:
+    def choose(self, indicator: Array, labels: LabelKind = "single") -> Choice | None:
         """The average with the best evidence, on the samples that all those considered have spoken about.
 
-        indicator: float64 [n, classes]. Candidates of a stage that has seen under half of the samples wait.
+        indicator: float64 [n, classes]. Candidates of a stage that has seen under half of the samples wait,
+        unless what they say about theirs is better beyond doubt: on clips whose motion decides, waiting
+        for half of them would cost most of the curve.
         """
         most = max((len(c.held_out) for c in self._candidates.values()), default=0)
         able = [c for c in self._candidates.values() if len(c.held_out) * 2 >= most]
@@ -51,8 +61,30 @@ class Pool:
         kinds = [c.member.head for c in able]
         self._forget([able[i] for i in choose(evidence, kinds, self._members * _KEPT)], most)
         members = tuple(able[i] for i in choose(evidence, kinds, self._members))
+        grown = self._averaged(members, common, truth, labels)
+        return self._young(most, indicator, labels, grown) or grown
+
+    def _young(self, most: int, indicator: Array, labels: LabelKind, grown: Choice) -> Choice | None:
+        """The average of the stage that came last, where it is clearly better on the samples that it has seen."""
+        seen = [len(c.held_out) for c in self._candidates.values() if len(c.held_out) * 2 < most]
+        count = max(seen, default=0)
+        if count < _LEAST:
+            return None
+        young = [c for c in self._candidates.values() if len(c.held_out) == count]
+        kinds = [c.member.head for c in young]
+        best = choose([c.member.evidence for c in young], kinds, self._members)
+        truth = indicator[:count]
+        choice = self._averaged(tuple(young[i] for i in best), count, truth, labels)
+        beyond_doubt = score(truth, grown.held_out[:count]) + 1 / math.sqrt(count)
+        return choice if choice.evidence > beyond_doubt else None
+
+    def _averaged(
+        self, members: tuple[Candidate, ...], common: int, truth: Array, labels: LabelKind
+    ) -> Choice:
         together = average([c.held_out[:common] for c in members])
-        return Choice(members, together, score(truth, together))
+        heat = final_temperature(together, truth, labels)
+        together = sharpened(together, heat, labels)
+        return Choice(members, heat, together, score(truth, together))
 
     def _forget(self, best: list[Candidate], most: int) -> None:
         """Keep memory bounded: candidates that are far from being chosen go; young ones stay."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from headstart.heads.calibration import sharpened
 from headstart.heads.ensemble import Ensemble, Member, average
 from headstart.heads.kernel import Matrix
 from headstart.learn.features import Features
@@ -27,7 +28,7 @@ class Predictor:
     ) -> None:
         samples = len(features.splits["test"][0]) if "test" in features.splits else 0
         self._features, self._labels, self._clock, self._budget = features, labels, clock, budget
-        self._test = np.full((samples, classes), 1.0 / classes, np.float32)
+        self._test = np.full((samples, classes), 0.5 if labels == "multi" else 1.0 / classes, np.float32)
         self._told = np.zeros(samples, bool)
         self._queries: dict[str, Queries] = {}
 
@@ -63,7 +64,7 @@ class Predictor:
         else:
             self._fill(rows, ensemble.blocks)
             parts = [self._part(rows, member, products) for member in ensemble.members]
-            self._test[rows] = average(parts)
+            self._test[rows] = sharpened(average(parts), ensemble.temperature, self._labels)
             self._told[rows] = True
         return True
 

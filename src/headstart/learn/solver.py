@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.backbones.temporal import parted
 from headstart.heads.kernel import Matrix
 from headstart.heads.ridge import Array
 from headstart.learn.candidates import SPECS, WIDE, Candidate, Problem, Spec, candidates
@@ -111,19 +112,30 @@ class Solver:
                 heads = tuple(dict.fromkeys(c.member.head for c in best))[:_TRIED]
 
     def _combinations(self, number: int, complete: bool) -> list[tuple[str, ...]]:
-        """Which blocks are tried together: a stage's own; with those before it; one layer over all stages."""
-        stages = self._features.passes[number][1]
-        own = stages[-1].blocks
+        """Which blocks are tried together: a stage's own; with those before it; one layer over all stages.
+
+        Of clips, also what is seen and what happens apart: each leads on some data.
+        """
+        stages = self._features.passes[number].stages
+        own, moving = stages[-1].blocks, self._moving(number)
         if not complete:
-            return [own]
+            return [_still(own), moving, own] if moving else [own]
         pass_of = self._features.pass_of
         before = [block for block, passing in pass_of.items() if passing <= number]
         result = [own, tuple(before)]
+        if moving:
+            result += [_still(own), moving]
+            result += [(*moving, *own), (*moving, *(b for b in own if any(layer in b for layer in _LAYERS)))]
         if number >= 2:
             result.append(tuple(block for block in before if pass_of[block] >= number - 1))
         result += [tuple(block for block in before if block.endswith(layer)) for layer in _LAYERS]
         result += [stage.blocks for stage in stages[:-1]]
         return [blocks for blocks in dict.fromkeys(result) if blocks]
+
+    def _moving(self, number: int) -> tuple[str, ...]:
+        """The motion of the clips, where it is known by now."""
+        stages = [stage for passing in self._features.passes[: number + 1] for stage in passing.stages]
+        return tuple(block for stage in stages if stage.backbone == "motion" for block in stage.blocks)
 
     def _problem(self, blocks: Sequence[str], samples: int, few: bool) -> Problem:
         pairs = [self.products[block].among(samples) for block in blocks]
@@ -157,15 +169,21 @@ class Solver:
 
     def _marked(self, number: int, complete: bool) -> list[tuple[str, ...]]:
         """The combinations that are worth landmarks: the stage's two best layers; over all stages; its pixels."""
-        stages = self._features.passes[number][1]
-        result = [tuple(block for block in stages[-1].blocks if block.endswith(_LAYERS)) or stages[-1].blocks]
+        stages, moving = self._features.passes[number].stages, self._moving(number)
+        best = tuple(block for block in stages[-1].blocks if block.endswith(_LAYERS)) or stages[-1].blocks
+        result = [best, (*moving, *best)] if moving else [best]
         if complete:
             before = [b for b, p in self._features.pass_of.items() if p <= number and b.endswith(_LAYERS)]
-            result += [tuple(before), *(stage.blocks for stage in stages[:-1])]
+            result += [tuple(before), moving, *(stage.blocks for stage in stages[:-1])]
         return [blocks for blocks in dict.fromkeys(result) if blocks]
 
     def _fetch(self, block: str, rows: Indices) -> Matrix:
         return self._features.block("train", block, rows)
+
+
+def _still(blocks: Sequence[str]) -> tuple[str, ...]:
+    """Those that average over frames: what is seen, whatever happens."""
+    return tuple(block for block in blocks if not parted(block)[1])
 
 
 def _halves(indicator: Array) -> NDArray[np.integer]:

@@ -7,6 +7,7 @@ them can outlive the run (docs/decisions/002-workers.md).
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PATIENCE = 0.3  # seconds; a batch takes less, only a huge file takes longer
+_LONGEST = 10.0  # seconds to wait for a job when the process ends
 Indices = NDArray[np.int64]
 
 
@@ -99,7 +101,13 @@ class Stream:
         return not self._inline and self._running == 0
 
     def stop(self) -> None:
-        """Start no further job, and wait a moment for those under way; none outlives the process."""
+        """Start no further job, and wait a moment for those under way; none outlives the process.
+
+        A thread that Python ends inside of onnxruntime takes the process down with it: whoever leaves while
+        jobs are under way waits for them (or leaves at once, as the command does).
+        """
         self._stop.set()
         for thread in self._threads:
             thread.join(_PATIENCE)
+            if thread.is_alive():
+                atexit.register(thread.join, _LONGEST)

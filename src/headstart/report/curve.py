@@ -81,10 +81,13 @@ def stages_table(reading: Reading) -> str:
     for stage in listing(reading.part("config").get("stages")):
         if not isinstance(stage, dict):
             continue
-        called = f"{stage.get('backbone')}@{stage.get('pixels')}"
+        frames = int(number(stage.get("frames")) or 1)
+        called = f"{stage.get('backbone')}@{stage.get('pixels')}" + (f"x{frames}" if frames > 1 else "")
         at = [i for i, published in enumerate(curve.stage) if published == called]
         outputs = ", ".join(f"<code>{text(output)}</code>" for output in listing(stage.get("outputs")))
         backbone, pixels = text(stage.get("backbone")), f"{text(stage.get('pixels'))} px"
+        if frames > 1:
+            pixels += f" × {frames} frames"
         first = duration(float(curve.seconds[at[0]])) if at else "–"
         best = decimals(float(curve.score[at].max())) if at else "–"
         rows.append((backbone, pixels, outputs, first, count(len(at)), best))

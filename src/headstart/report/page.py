@@ -19,7 +19,8 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from headstart.report import sections
+from headstart.report import headline, sections, sorting
+from headstart.report.label_measures import decided
 from headstart.report.markup import text
 from headstart.report.reading import read_run
 from headstart.store.atomic import write_atomically
@@ -42,8 +43,15 @@ def render(run: Path) -> str:
     """The report on the run folder `run` as HTML."""
     reading = read_run(run)
     template = Template(resources.files("headstart.report").joinpath("template.html").read_text("utf-8"))
-    parts = sections.all_sections(reading)
+    evidence = reading.evidence
+    labels = decided(evidence) if evidence is not None and evidence.targets.ndim == 2 else None
+    parts = sections.all_sections(reading, labels)
     links = "".join(f'<a href="#{part.anchor}">{part.anchor.capitalize()}</a>' for part in parts)
-    body = sections.headline(reading) + f"<nav>{links}</nav>" + "".join(map(str, parts)) + sections.footer()
-    title = f"{text(sections.task_name(reading))} – headstart report"
-    return template.substitute(title=title, sorting=sections.SORTING, body=body)
+    body = (
+        headline.headline(reading, labels)
+        + f"<nav>{links}</nav>"
+        + "".join(map(str, parts))
+        + sections.footer()
+    )
+    title = f"{text(headline.task_name(reading))} – headstart report"
+    return template.substitute(title=title, sorting=sorting.RULES, body=body)

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart.report.reading import Reading
+from headstart.words.task import Skipped
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -30,14 +33,44 @@ class Picture:
     why: str = ""
 
 
-def thumbnail(path: Path) -> Picture:
-    """A JPEG of at most SIDE x SIDE pixels of the image file at `path`; never raises."""
+def framed(reading: Reading, path: str) -> str:
+    """The picture of a sample in its frame, as HTML; path: relative to the data's root, "" if not known."""
+    root = Path(str(reading.part("data").get("root", "")))
+    picture = thumbnail(root / path, reading.kind) if path else Picture(why="file not known")
+    image = f'<span class="small">{picture.why}</span>'
+    if picture.uri:
+        tiny = ' class="tiny"' if max(picture.width, picture.height) < 48 else ""
+        image = f'<img{tiny} src="{picture.uri}" width="{picture.width}" height="{picture.height}" alt="">'
+    return f'<span class="frame">{image}</span>'
+
+
+def thumbnail(path: Path, kind: str = "image") -> Picture:
+    """A JPEG of at most SIDE x SIDE pixels of the file at `path`; never raises.
+
+    kind: "image", or "video": then of the first keyframe of a clip, which may be a folder of frames.
+    """
     try:
-        if not path.is_file():  # a pipe or device would be waited for, so they count as missing, too
+        # A pipe or device would be waited for, so they count as missing, too.
+        if not path.is_file() and not (kind == "video" and path.is_dir()):
             return Picture(why="file not found")
-        return _small(path)
+        return _first_frame(path) if kind == "video" else _small(path)
     except Exception:  # decoders fail in many ways on damaged files; a report must not
         return Picture(why="cannot be shown")
+
+
+def _first_frame(path: Path) -> Picture:
+    from PIL import Image
+
+    from headstart.data import videos  # here, because the decoder of films is large and need not be installed
+
+    frame, size = videos.poster(str(path), 2 * SIDE), videos.size(str(path))
+    if isinstance(frame, Skipped):
+        return Picture(why="cannot be shown")
+    # A poster is squeezed into a square; here it gets its shape back.
+    width, height = (1, 1) if isinstance(size, Skipped) else size
+    longest = max(width, height)
+    shape = (max(2 * SIDE * width // longest, 1), max(2 * SIDE * height // longest, 1))
+    return _thumbnail(Image.fromarray(frame).resize(shape, Image.Resampling.LANCZOS))
 
 
 def _small(path: Path) -> Picture:
@@ -47,7 +80,13 @@ def _small(path: Path) -> Picture:
         if image.width * image.height > _LARGEST:
             return Picture(why="too large to show")
         image.draft("RGB", (2 * SIDE, 2 * SIDE))
-        small = _on_white(ImageOps.exif_transpose(image))
+        return _thumbnail(ImageOps.exif_transpose(image))
+
+
+def _thumbnail(image: Image.Image) -> Picture:
+    from PIL import Image
+
+    small = _on_white(image)
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=84)

@@ -92,6 +92,24 @@ class Reading:
         return tuple(f"class {i}" for i in range(width))
 
     @property
+    def kind(self) -> str:
+        """`image` or `video`."""
+        return "video" if self.part("data").get("kind") == "video" else "image"
+
+    @property
+    def noun(self) -> str:
+        """What one of the samples is called."""
+        return "clip" if self.kind == "video" else "sample"
+
+    @property
+    def class_counts(self) -> dict[int, int]:
+        """Training samples of each class; {} where run.json does not tell them."""
+        counts = listing(self.part("data").get("class_counts"))
+        if len(counts) != len(self.classes):
+            return {}
+        return {i: int(number(n) or 0) for i, n in enumerate(counts)}
+
+    @property
     def budget(self) -> float | None:
         """The time budget in seconds, where run.json tells it."""
         return number(self.facts.get("budget"))

@@ -7,7 +7,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from headstart.report import classes, curve
+from headstart.report import curve
+from headstart.report.classes import class_sections
+from headstart.report.label_measures import Labels
+from headstart.report.labels import label_sections
 from headstart.report.markup import (
     Section,
     bar,
@@ -21,10 +24,9 @@ from headstart.report.markup import (
     table,
     text,
 )
-from headstart.report.measures import accuracy, by_class, largest_class, mean_f1
 from headstart.report.reading import Reading, listing, number
+from headstart.report.reliability import calibration_section
 
-SORTING = classes.SORTING
 _HEADS = {
     "means": "nearest class mean",
     "lda": "discriminant analysis, shrunk",
@@ -39,97 +41,19 @@ _WORK = {
     "heads": "solving and judging heads",
     "publish": "predicting and writing the model",
 }
-_UNFINISHED = (
-    "This run had not finished when the page was made: it is still going on, or it was stopped from outside. "
-    "The newest published model stands and can be used; make the report again later."
-)
 _CLOCKS = {"wall": "wall clock", "cpu": "CPU seconds", "cost": "cost table"}
 
 
-def all_sections(reading: Reading) -> list[Section]:
-    """Every section that this run folder has something for."""
+def all_sections(reading: Reading, labels: Labels | None) -> list[Section]:
+    """Every section that this run folder has something for; labels: of evidence with several per sample."""
     others = (_model(reading), _skipped(reading), _time(reading), _environment(reading), _use(reading))
-    found = [curve.learning_section(reading), *classes.class_sections(reading)]
+    found, evidence = [curve.learning_section(reading)], reading.evidence
+    if evidence is not None:
+        found += (
+            class_sections(reading, evidence) if labels is None else label_sections(reading, evidence, labels)
+        )
+        found.append(calibration_section(reading, evidence, labels))
     return found + [section for section in others if section is not None]
-
-
-def task_name(reading: Reading) -> str:
-    """The task's name, or the run folder's where run.json does not tell it."""
-    return str(reading.part("data").get("name") or reading.run.name)
-
-
-def headline(reading: Reading) -> str:
-    """Title, state, tiles and what is missing."""
-    data, facts = reading.part("data"), reading.facts
-    finished = facts.get("state") == "finished"
-    labels = "any number of labels per sample" if data.get("labels") == "multi" else "one label per sample"
-    lead = f"{text(data.get('kind', 'image')).capitalize()} classification, {labels}" if data else ""
-    if finished:
-        ended = text(facts.get("ended") or "the reason was not noted")
-        lead += f"<br>Ended after {duration(number(facts.get('seconds')))}: {ended}"
-    problems = list(reading.problems)
-    if not finished:
-        problems.insert(0, _UNFINISHED)
-    listed = "".join(f"<li>{text(problem)}</li>" for problem in problems)
-    warning = f'<ul class="problems">{listed}</ul>' if listed else ""
-    tiles = "".join(tile(reading) for tile in (_score, _accuracy, _samples, _budget))
-    return (
-        f"<header><h1>{name(task_name(reading))}"
-        f'<span class="state">{"finished" if finished else "not finished"}</span></h1>'
-        f'<p class="lead">{lead}</p>{warning}<div class="tiles">{tiles}</div></header>'
-    )
-
-
-def _tile(key: str, value: str, more: str) -> str:
-    words = f'<span class="key">{key}</span><b>{value}</b><span class="more">{more}</span>'
-    return f'<div class="tile">{words}</div>'
-
-
-def _score(reading: Reading) -> str:
-    score = number(reading.facts.get("evidence"))
-    if score is None and len(reading.curve):
-        score = float(reading.curve.score[-1])
-    more = "2·AUC − 1, mean over classes: 0 is chance, 1 is perfect. Out of fold, on training samples."
-    return _tile("Evidence score", decimals(score), more)
-
-
-def _accuracy(reading: Reading) -> str:
-    evidence = reading.evidence
-    if evidence is None:
-        return _tile("Accuracy", "–", "Not known without evidence.")
-    if evidence.targets.ndim == 2:
-        more = f"Mean over labels at the thresholds below. Out of fold, n&nbsp;=&nbsp;{count(len(evidence))}."
-        return _tile("F1 of a label", decimals(mean_f1(by_class(evidence)), 2), more)
-    right, half = accuracy(evidence)
-    more = (
-        f"±&nbsp;{percent(half, 1)}, out of fold, n&nbsp;=&nbsp;{count(len(evidence))}. "
-        f"Always naming the largest class: {percent(largest_class(evidence), 1)}."
-    )
-    return _tile("Accuracy", percent(right, 1), more)
-
-
-def _samples(reading: Reading) -> str:
-    data = reading.part("data")
-    train, test = number(data.get("n_train")), number(data.get("n_test"))
-    more = [plural(len(reading.classes), "class", "classes") if data.get("labels") != "multi"
-            else plural(len(reading.classes), "label")]  # fmt: skip
-    if test:
-        more.append(f"{count(int(test))} to predict")
-    skipped = number(reading.facts.get("skipped"))
-    total = reading.skipped.total if skipped is None else int(skipped)
-    more.append(f"{plural(total, 'file')} skipped")
-    return _tile("Training samples", count(None if train is None else int(train)), "<br>".join(more))
-
-
-def _budget(reading: Reading) -> str:
-    used = curve.ended(reading)
-    budget = reading.budget
-    if budget is None or used is None:
-        return _tile("Time used", duration(used), "The budget is not known.")
-    more = f"of {duration(budget)}"
-    if len(reading.curve):
-        more += f"<br>First prediction after {duration(float(reading.curve.seconds[0]))}"
-    return _tile("Time used", duration(used), more + bar(used / max(budget, 1e-9)))
 
 
 def _model(reading: Reading) -> Section | None:
@@ -243,8 +167,9 @@ def _use(reading: Reading) -> Section:
     run = str(reading.run)
     shell = f"headstart predict {shlex.quote(run)} new/ --csv predictions.csv"
     python = f"import headstart\n\nmodel = headstart.load({run!r})\nprediction = model.predict('new/')"
+    files = "clips" if reading.kind == "video" else "files"
     body = (
-        "<p>On the command line; <code>new/</code> is a folder of files without labels:</p>"
+        f"<p>On the command line; <code>new/</code> is a folder of {files} without labels:</p>"
         f"<pre>{text(shell)}</pre><p>In Python:</p><pre>{text(python)}</pre>"
         '<p class="note small">Both take the newest published model, also while the run is going on. '
         "The model is plain numbers and JSON: loading it runs no code.</p>"

@@ -165,10 +165,15 @@ class RunFolder:
         return [Skipped(*row) for row in rows]
 
     def write_predictions(
-        self, paths: Sequence[str], classes: Sequence[str], posteriors: NDArray[Any], label_kind: LabelKind
+        self,
+        paths: Sequence[str],
+        classes: Sequence[str],
+        posteriors: NDArray[Any],
+        label_kind: LabelKind,
+        thresholds: NDArray[Any] | None = None,
     ) -> None:
         """Replace predictions.csv; posteriors: float [len(paths), len(classes)]. See predictions.py."""
-        write_predictions(self.predictions_path, paths, classes, posteriors, label_kind)
+        write_predictions(self.predictions_path, paths, classes, posteriors, label_kind, thresholds)
 
     def write_evidence(self, item: Evidence) -> None:
         """Replace evidence.npz."""

@@ -13,7 +13,7 @@ from headstart.errors import BadConfig
 
 Precision = Literal["auto", "fp32", "int8"]
 HEADS = ("means", "neighbours", "ridge", "lda")
-PIXELS = "pixels"  # the backbone that is none: raw small pixels
+PLAIN = ("pixels", "motion")  # backbones that are no networks: raw small pixels, and how they move
 STRIDE = 32  # a network halves its input five times
 
 
@@ -23,24 +23,41 @@ class Stage:
 
     backbone: name of a row of BACKBONES, or `pixels` for raw small pixels.
     pixels: of the side of the square that is fed in; a multiple of 32 for a network.
-    outputs: which features are taken, for example ("d10", "pooled").
+    outputs: which features are taken, for example ("d10", "head"); of several frames their mean (eq. 2 of the
+        paper), or with `+std` and `+change` what differs over time (backbones/temporal.py).
+    frames: of each clip, evenly spaced; 1 = the first keyframe of a clip, or a picture.
     Raises BadConfig that names the field, its value and what is allowed.
     """
 
     backbone: str
     pixels: int
     outputs: tuple[str, ...]
+    frames: int = 1
 
     def __post_init__(self) -> None:
         _check(self, _STAGE_RULES, "a stage")
-        if self.backbone != PIXELS and self.pixels % STRIDE:
-            rule = f"a multiple of {STRIDE} for a network (any number for the backbone {PIXELS!r})"
+        if self.backbone not in PLAIN and self.pixels % STRIDE:
+            rule = f"a multiple of {STRIDE} for a network (any number for {' and '.join(PLAIN)})"
             raise _bad("pixels", self.pixels, "a stage", rule)
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """The names of the feature blocks that this stage computes, for example `lite0@64/d10`."""
-        return tuple(f"{self.backbone}@{self.pixels}/{output}" for output in self.outputs)
+        """The names of the feature blocks that it computes: `lite0@64/d10`, of eight frames `lite0@64x8/d10`."""
+        return tuple(f"{self.name}/{output}" for output in self.outputs)
+
+    @property
+    def name(self) -> str:
+        """What is computed at which size, of how many frames: `lite0@64`, `lite0@64x8`."""
+        size = f"{self.pixels}x{self.frames}" if self.frames > 1 else f"{self.pixels}"
+        return f"{self.backbone}@{size}"
+
+
+def stage_of(block: str) -> Stage:
+    """The stage, with one output, that computes a feature block: the reverse of `Stage.blocks`."""
+    backbone, rest = block.split("@")
+    size, output = rest.split("/")
+    pixels, _, frames = size.partition("x")
+    return Stage(backbone, int(pixels), (output,), int(frames or 1))
 
 
 @dataclass(frozen=True)
@@ -167,6 +184,7 @@ _STAGE_RULES: Rules = {
     "backbone": (_name, "a name without blanks, @ and /"),
     "pixels": _whole(1),
     "outputs": _some(_name, "names without blanks, @ and /"),
+    "frames": _whole(1),
 }
 _CONFIG_RULES: Rules = {
     "stages": _some(lambda value: isinstance(value, Stage), "stages"),

@@ -40,7 +40,10 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Task:
-    """A classification task: what the classes are and which samples each split has."""
+    """A classification task: what the classes are and which samples each split has.
+
+    notes: how kind, labels and split were found, for the user; each can be overridden.
+    """
 
     name: str
     kind: Kind
@@ -49,6 +52,7 @@ class Task:
     train: Samples
     test: Samples | None = None
     skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def indicator(self) -> NDArray[np.uint8]:
         """The training targets as 0/1 columns, uint8 [n, classes]."""

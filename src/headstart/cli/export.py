@@ -1,0 +1,49 @@
+"""Write the newest model of a run as one ONNX file: pixels in, a score per class out. Needs headstart[export]."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `export`."""
+    parser.add_argument("run", help="run folder")
+    parser.add_argument(
+        "out", nargs="?", default="model.onnx", help="the file to write (default: model.onnx)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs `export`; returns the exit code."""
+    from headstart.export.builder import need_onnx
+    from headstart.export.file import export
+
+    need_onnx()
+    from headstart import model as models
+
+    model = models.load(options.run)
+    made = export(model, options.out)
+    if options.json:
+        about = {"model": str(made.path), "bytes": made.size, "largest_difference": made.difference}
+        print(json.dumps({**about, "classes": len(model.classes), "kind": model.kind, "inputs": made.inputs}))
+        return 0
+    print(f"{made.path}: {made.size / 1e6:.1f} MB, {len(model.classes)} classes")
+    print(f"checked against predict: scores differ by at most {made.difference:.1g}")
+    fed = ", ".join(f'"{name}": {name}' for name in made.inputs)
+    print("to use it:", *_how(model.kind), sep="\n  ")
+    print(f'  scores = onnxruntime.InferenceSession({str(made.path)!r}).run(["scores"], {{{fed}}})[0][0]')
+    return 0
+
+
+def _how(kind: str) -> tuple[str, str]:
+    """Two lines of Python that make the input; the third one runs the file."""
+    if kind == "image":
+        return (
+            "import numpy, onnxruntime; from PIL import Image",
+            'image = numpy.asarray(Image.open("new.png").convert("RGB"))[None]',
+        )
+    return (
+        "import onnxruntime",
+        "image, after = ..., ...  # frames of one clip, uint8 [frames, height, width, 3]: docs/export.md",
+    )

@@ -1,0 +1,104 @@
+"""A torch network as an ONNX graph: exported, stored in half precision, compared with where it came from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from headstart.transfer.feature_network import FeatureNetwork
+from headstart.transfer.timm_model import quiet
+
+EXACT, HALF = 1e-3, 1e-2  # relative error allowed to the export, and to rounding weights to half precision
+_OPSET = 17
+_WORTH = 64  # numbers: shorter constants are not worth a cast
+_LARGEST = float(np.finfo(np.float16).max)
+
+
+def export(network: FeatureNetwork, images: torch.Tensor, dynamic: bool) -> bytes:
+    """The graph: input `image` uint8 [b, h, w, 3], outputs float32 [b, dim]. dynamic: any h and w, not only these.
+
+    By the exporter that follows one forward pass: it needs no package beside torch.
+    """
+    sides = {1: "h", 2: "w"} if dynamic else {}
+    axes = {"image": {0: "b", **sides}, **{name: {0: "b"} for name in network.names}}
+    out: Any = io.BytesIO()
+    with quiet(), _unprinted(), torch.no_grad():
+        torch.onnx.export(
+            network,
+            (images,),
+            out,
+            input_names=["image"],
+            output_names=network.names,
+            dynamic_axes=axes,
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    return bytes(out.getvalue())
+
+
+@contextmanager
+def _unprinted() -> Iterator[None]:
+    """Without the whole graph on stdout: the exporter prints it there when it fails, whatever it was told."""
+    inside: Any = torch._C
+    printing = getattr(inside, "_jit_onnx_log", None)
+    if printing is None:
+        yield
+        return
+    inside._jit_onnx_log = lambda *_: None
+    try:
+        yield
+    finally:
+        inside._jit_onnx_log = printing
+
+
+def halved(graph: bytes) -> bytes:
+    """The same graph with weights in half precision and a cast, which onnxruntime folds when it loads."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    model = onnx.load_from_string(graph)
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _WORTH:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if not np.abs(values).max() <= _LARGEST:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(
+            helper.make_node("Cast", [tensor.name], [name], name=f"{name}.cast", to=TensorProto.FLOAT)
+        )
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return bytes(model.SerializeToString())
+
+
+def error(graph: bytes, network: FeatureNetwork, pictures: Sequence[NDArray[np.uint8]]) -> float:
+    """How far the graph is from its network, at worst: the length of the difference over that of the features.
+
+    pictures: batches uint8 [n, h, w, 3], of several sizes. inf where features are not finite.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4  # what does not run is refused or made in another way, in silence
+    session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for images in pictures:
+        with torch.inference_mode():
+            expected = [block.numpy() for block in network(torch.from_numpy(images))]
+        for found, exact in zip(session.run(network.names, {"image": images}), expected, strict=True):
+            if found.shape != exact.shape or not np.isfinite(exact).all():
+                return float("inf")
+            length = np.maximum(np.linalg.norm(exact, axis=1), np.finfo(np.float32).tiny)
+            worst = max(worst, float((np.linalg.norm(found - exact, axis=1) / length).max()))
+    return worst
