@@ -13,6 +13,7 @@ $(VENV)/base: pyproject.toml constraints.txt
 
 $(VENV)/all: $(VENV)/base
 	$(PIP) 'torch==2.13.0'
+	$(PIP) --no-deps 'torchvision==0.28.0'  # its own torch would be another; its compiled part is not needed
 	$(PIP) -e '.[all]'
 	@touch $@
 

@@ -39,6 +39,12 @@ def _practitioner(pixels: int, strength: int) -> Learner:
 LEARNERS: Mapping[str, Learner] = MappingProxyType(
     {
         "ours": Learner("ours", "**headstart**", peer=False, on_headstart=True),
+        "average": Learner(
+            "ours", "headstart, frames averaged only", ("--variant", "average"), peer=False, on_headstart=True
+        ),
+        "whole": Learner(
+            "ours", "headstart, no keyframes first", ("--variant", "whole"), peer=False, on_headstart=True
+        ),
         "prototype": Learner(
             "prototype", "one-page engine, 64 → 128 → 224 px", peer=False, on_headstart=True
         ),
@@ -59,6 +65,18 @@ LEARNERS: Mapping[str, Learner] = MappingProxyType(
         ),
         "pixels_trees": Learner(
             "pixels", "(c) 16x16 pixels, ExtraTrees", ("--head", "trees"), needs=("sklearn",)
+        ),
+        "clips128": Learner(
+            "by_hand",
+            "(e) torch Lite0 128 px, mean of 8 frames, LogisticRegression",
+            ("--pixels", "128"),
+            needs=("torch", "sklearn", "av"),
+            network=True,
+        ),
+        "flow_lr": Learner(
+            "flow",
+            "(f) dense optical flow in cells, LogisticRegression",
+            needs=("cv2", "sklearn", "av"),
         ),
         **{f"practitioner{p}_c{c}": _practitioner(p, c) for p in (128, 224) for c in (1, 100)},
     }

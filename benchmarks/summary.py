@@ -20,6 +20,7 @@ MEASURES = (
     "first_seconds",
     "first_score",
     "final",
+    "right",
     "last_seconds",
     "alc60",
     "alc20",
@@ -84,7 +85,7 @@ def row(runs: list[dict[str, Any]]) -> Row:
     """All seeds together; the curve is the first seed's."""
     values = {}
     for measure in MEASURES:
-        given = [float(run[measure]) for run in runs]
+        given = [float(run[measure]) for run in runs if measure in run] or [float("nan")]
         values[measure] = statistics.fmean(given), statistics.stdev(given) if len(given) > 1 else 0.0
     curve = list(zip(runs[0]["seconds"], runs[0]["scores"], strict=True))
     step = max(1, -(-len(curve) // _POINTS))
@@ -145,7 +146,7 @@ def document(table: Table, about: dict[str, Any]) -> dict[str, Any]:
     """The same as the Markdown, for programs: every measure as [mean, standard deviation]."""
     sets = {
         dataset: {
-            learner: {m: [round(v, 5) for v in pair] for m, pair in line.values.items()}
+            learner: {m: [round(v, 5) for v in pair if v == v] for m, pair in line.values.items()}
             | {"n": line.n, "curve": [[round(t, 2), round(s, 4)] for t, s in line.curve]}
             for learner, line in rows.items()
         }

@@ -120,7 +120,7 @@ def test_what_was_not_prepared_is_named_with_the_ways_out(folder: Path) -> None:
         BadInput, match=r"timm:resnet18 has not been prepared.*--backbone timm:resnet18.*--weights"
     ):
         find("timm:resnet18")
-    with pytest.raises(BadInput, match="there are lite0.*timm:NAME"):
+    with pytest.raises(BadInput, match=r"there are lite0.*timm:NAME"):
         find("resnet18")
     for name in (
         "timm:",

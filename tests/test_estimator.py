@@ -212,7 +212,7 @@ def test_budgets(pictures: tuple[NDArray[np.uint8], Any]) -> None:
     for budget, words in (
         ("soon", "budget"),
         (-1, "budget"),
-        (1e-6, "ended before a first model: allow more"),
+        (1e-6, "ended before a first prediction: give more time"),
     ):
         with pytest.raises(ValueError, match=words):
             quick(budget=budget).fit(*pictures)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from headstart.data import groups as module
-from headstart.data.groups import Groups, folds, merge, name_groups, near_duplicates
+from headstart.data.groups import Groups, folds, folds_multi, merge, name_groups, near_duplicates
 from headstart.data.scan import scan
 from headstart.errors import BadDataset
 
@@ -267,3 +267,40 @@ def test_real_folders_give_even_folds(datasets: Path) -> None:
         groups = name_groups(task.train.paths)
         sizes = np.bincount(folds(task.train.targets.astype(np.int32), 5, groups, 0), minlength=5)
         assert sizes.max() - sizes.min() <= 1
+
+
+@given(
+    st.integers(2, 6),
+    st.integers(0, 9),
+    st.lists(st.lists(st.integers(0, 5), max_size=1), min_size=6, max_size=60),
+    st.data(),
+)
+def test_folds_of_several_labels_part_every_label_and_keep_groups_together(
+    k: int, seed: int, labels: list[list[int]], data: st.DataObject
+) -> None:
+    indicator = np.zeros((len(labels), 6), np.uint8)
+    for row, found in enumerate(labels):
+        indicator[row, found] = 1
+    alone = np.full(len(labels), -1, np.int32)
+    fold = folds_multi(indicator, k, alone, seed)
+    assert fold.dtype == np.int8 and fold.shape == (len(labels),) and fold.min() >= 0 and fold.max() < k
+    assert np.array_equal(fold, folds_multi(indicator, k, alone, seed))
+    for label in range(6):
+        rows = np.flatnonzero(indicator[:, label])
+        assert len(rows) < 2 or len(set(fold[rows])) > 1, "a label of two samples or more is in two folds"
+    groups = np.array(
+        data.draw(st.lists(st.integers(-1, 9), min_size=len(labels), max_size=len(labels))), np.int32
+    )
+    together = folds_multi(indicator, k, groups, seed)
+    for group in set(groups[groups >= 0].tolist()):
+        members = np.flatnonzero(groups == group)
+        assert len(members) > len(labels) / k or len(set(together[members])) == 1
+
+
+def test_folds_of_several_labels_are_stratified() -> None:
+    rng = np.random.default_rng(0)
+    indicator = (rng.random((500, 8)) < np.linspace(0.02, 0.5, 8)).astype(np.uint8)
+    fold = folds_multi(indicator, 5, np.full(500, -1, np.int32), 0)
+    shares = np.array([[indicator[fold == f, label].sum() for f in range(5)] for label in range(8)])
+    assert (shares.max(axis=1) - shares.min(axis=1) <= 1 + indicator.sum(axis=0) * 0.04).all()
+    assert np.bincount(fold).max() - np.bincount(fold).min() <= 12

@@ -139,6 +139,8 @@ def test_what_is_listed_is_bounded_and_what_is_counted_is_not(tmp_path: Path) ->
     assert len(found.across_classes.listed) == GROUPS
     assert found.within_class.groups == 1 and found.within_class.files == MEMBERS + 2
     assert len(found.within_class.listed[0]) == MEMBERS
+    assert found.within_class.listed[0][0] == "a/same0.bmp"
+    assert found.within_class.listed[0][-1] == f"a/same{MEMBERS + 2}.bmp"
 
 
 def test_more_bad_files_than_are_listed(tmp_path: Path) -> None:
@@ -220,6 +222,7 @@ def test_the_page(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "across classes: 2 files with contradicting labels, 1 group",
         "train and test: 1 file of the test split, 1 group",
         "train/cat/3.png = train/dog/2.png",
+        "train/cat/1.png = train/cat/2.png = test/2.png",
         "3 x not an image of a known format: ",
     ):
         assert words in text

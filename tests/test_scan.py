@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from clips import animate, numbered
 from conftest import MakeFolder, Unprivileged
 from headstart.data import walk
 from headstart.data.listing import PathList
@@ -261,3 +263,77 @@ def test_ten_thousand_files_take_a_tenth_of_a_second(tmp_path: Path) -> None:
         assert len(scan(tmp_path).train) == 10_000
         best = min(best, time.process_time() - start)
     assert best < 0.1
+
+
+def frames_folder(path: Path, count: int = 5) -> None:
+    path.mkdir(parents=True)
+    for number in range(count):
+        (path / f"frame_{number:03d}.jpg").write_bytes(b"")
+
+
+def test_videos_are_told_by_their_extensions_and_can_be_asked_for(tmp_path: Path) -> None:
+    for name in ("a/1.mp4", "a/2.MOV", "b/1.avi", "b/2.webm", "b/3.mkv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    task = scan(tmp_path)
+    assert task.kind == "video" and len(task.train) == 5 and "videos, by their extensions" in task.notes
+    (tmp_path / "a" / "poster.jpg").write_bytes(b"")
+    (tmp_path / "b" / "notes.txt").write_bytes(b"")
+    mixed = scan(tmp_path)
+    assert mixed.kind == "video" and mixed.train.paths == task.train.paths
+    assert {s.path: s.reason for s in mixed.skipped} == {
+        "a/poster.jpg": "an image among videos",
+        "b/notes.txt": "not a video by its extension",
+    }
+    for number in range(9):
+        (tmp_path / "b" / f"{number}.jpg").write_bytes(b"")
+    images = scan(tmp_path)
+    assert images.kind == "image" and len(images.train) == 10
+    assert Skipped("a/1.mp4", "a video among images") in images.skipped
+    assert scan(tmp_path, kind="video").kind == "video"
+
+
+def test_folders_of_numbered_frames_are_clips_unless_pictures_are_asked_for(tmp_path: Path) -> None:
+    for label in ("a", "b"):
+        for clip in ("clip1", "clip2", "clip10"):
+            frames_folder(tmp_path / label / clip)
+    task = scan(tmp_path)
+    assert task.kind == "video" and list(task.train.paths)[:3] == ["a/clip1", "a/clip2", "a/clip10"]
+    assert "videos: every sub-folder is one, as numbered frames" in task.notes
+    images = scan(tmp_path, kind="image")
+    assert images.kind == "image" and len(images.train) == 30
+    samples, _ = scan_unlabelled(tmp_path, "video")
+    assert list(samples.paths) == list(task.train.paths)
+    one, _ = scan_unlabelled(tmp_path / "a" / "clip1", "video")
+    assert one.root == str(tmp_path / "a") and list(one.paths) == ["clip1"]
+
+
+def test_pictures_in_sub_folders_that_are_no_clips_stay_pictures(tmp_path: Path) -> None:
+    for name in (
+        "a/x/dog.jpg",
+        "a/x/cat.jpg",
+        "a/y/1.jpg",
+        "b/z/1.jpg",
+        "b/z/7.jpg",
+        "b/z/9.jpg",
+        "b/z/x8.jpg",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert scan(tmp_path).kind == "image"
+
+
+def test_animations_are_clips(tmp_path: Path) -> None:
+    for label in ("a", "b"):
+        for number in range(3):
+            animate(tmp_path / label / f"{number}.gif", numbered(4))
+    assert scan(tmp_path).kind == "video"
+    animate(tmp_path / "a" / "4.gif", numbered(1))
+    for number in range(9):
+        Image.new("RGB", (8, 8)).save(tmp_path / "b" / f"still{number}.png")
+    assert scan(tmp_path).kind == "image", "most do not move"
+
+
+def test_several_labels_need_a_list(make_folder: MakeFolder) -> None:
+    with pytest.raises(BadDataset, match=r"has no labels.csv"):
+        scan(make_folder(), labels="multi")

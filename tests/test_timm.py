@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from headstart.backbones import cached
 from headstart.backbones.session import open_session
 from headstart.backbones.table import digest, find
 from headstart.errors import BadConfig, BadInput, BadWeights
-from headstart.transfer.timm_export import _pictures, prepare
+from headstart.transfer.timm_export import prepare
 
 NEEDED = ("torch", "torchvision", "timm", "onnx", "safetensors")
 pytestmark = pytest.mark.skipif(
@@ -33,16 +34,48 @@ PROBE = "resnet18"  # a name with weights on the hub
 
 
 @pytest.fixture(scope="module")
-def timm() -> Any:
+def timm() -> Iterator[Any]:
+    """timm, with torch held to one thread: other tests want the cores too."""
+    import torch
+
     from headstart.transfer.timm_model import _timm
 
-    return _timm()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield _timm()
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of each test's own."""
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def exported(timm: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the weights `own.pth` of a test_resnet and, in `cache`, the entry made from them."""
+    place = tmp_path_factory.mktemp("exported")
+    saved(timm, "test_resnet", place / "own.pth")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HEADSTART_CACHE", str(place / "cache"))
+        prepare("timm:test_resnet", place / "own.pth")
+    return place
+
+
+@pytest.fixture
+def own(exported: Path, tmp_path: Path) -> Path:
+    """The weights of `exported`, with its entry copied into the cache of this test."""
+    shutil.copytree(exported / "cache", tmp_path / "cache")
+    return exported / "own.pth"
+
+
+def pictures(count: int, pixels: int) -> NDArray[np.uint8]:
+    """Patches of colour with noise on them."""
+    from headstart.transfer.feature_graph import random_pictures
+
+    return random_pictures(count, pixels)
 
 
 def network(timm: Any, name: str, **options: Any) -> Any:
@@ -79,14 +112,13 @@ def expected_head(model: Any, images: np.ndarray) -> np.ndarray:
         return np.asarray(model.forward_head(model.forward_features(x), pre_logits=True))
 
 
-def test_a_network_of_any_size_gives_what_the_original_gives(timm: Any, tmp_path: Path) -> None:
-    model = saved(timm, "test_resnet", tmp_path / "own.pth")
-    row = prepare("timm:test_resnet", tmp_path / "own.pth")
+def test_a_network_of_any_size_gives_what_the_original_gives(timm: Any, own: Path) -> None:
+    model, row = network(timm, "test_resnet"), prepare("timm:test_resnet", own)
     assert row == find("timm:test_resnet") and not row.fixed and row.step == 32 and row.pixels[0] == 32
     assert row.licence == "that of its weights file" and "own.pth" in row.origin
     session = open_session(row.name, "int8")
     for pixels in (32, 96, 224):
-        images = _pictures(3, pixels)
+        images = pictures(3, pixels)
         found, exact = session(images), expected_head(model, images)
         assert {name: values.shape for name, values in found.items()} == {
             n: (3, dim) for n, dim in row.outputs
@@ -98,12 +130,11 @@ def test_a_network_of_any_size_gives_what_the_original_gives(timm: Any, tmp_path
     assert [name for name, _ in row.outputs] == ["d2", "d3", "d4", "head"]  # the mean of d5 is the head
 
 
-def test_inner_stages_are_means_over_quarters(timm: Any, tmp_path: Path) -> None:
+def test_inner_stages_are_means_over_quarters(timm: Any, own: Path) -> None:
     import torch
 
-    model = saved(timm, "test_resnet", tmp_path / "own.pth")
-    row = prepare("test_resnet", tmp_path / "own.pth")
-    images = _pictures(2, 96)  # d4 is 6 x 6 there, the last stage 3 x 3
+    model, row = network(timm, "test_resnet"), prepare("test_resnet")
+    images = pictures(2, 96)  # d4 is 6 x 6 there, the last stage 3 x 3
     mean, std = (torch.tensor(model.pretrained_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
     x = (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255 - mean) / std
     with torch.inference_mode():
@@ -127,7 +158,7 @@ def test_odd_maps_share_their_middle() -> None:
 def test_negative_features_are_split_and_nothing_is_lost(timm: Any, tmp_path: Path) -> None:
     model = saved(timm, "test_efficientnet", tmp_path / "own.pth")  # SiLU
     row = prepare("timm:test_efficientnet", tmp_path / "own.pth")
-    images = _pictures(2, 64)
+    images = pictures(2, 64)
     found, exact = open_session(row.name, "fp32")(images)["head"], expected_head(model, images)
     assert found.shape[1] == 2 * exact.shape[1] and (found >= 0).all() and (exact < 0).any()
     positive, negative = np.split(found, 2, axis=1)
@@ -135,32 +166,70 @@ def test_negative_features_are_split_and_nothing_is_lost(timm: Any, tmp_path: Pa
     assert (np.minimum(positive, negative) == 0).all()
 
 
+@pytest.mark.parametrize("factor", [1e-7, 1e7])
+def test_numbers_that_half_precision_cannot_hold_are_scaled(timm: Any, tmp_path: Path, factor: float) -> None:
+    import torch
+
+    state = network(timm, "test_resnet").state_dict()
+    for name in state:
+        if name.startswith("layer4") and name.endswith(
+            ("bn2.weight", "bn2.bias", "downsample.2.weight", "downsample.2.bias")
+        ):
+            state[name] = state[name] * factor
+    model = network(timm, "test_resnet")
+    model.load_state_dict(state)
+    torch.save(state, tmp_path / "own.pth")
+    row = prepare("test_resnet", tmp_path / "own.pth")
+    images = pictures(2, 96)
+    exact = expected_head(model, images)
+    assert not 0.01 < exact.max() < 10_000
+    found = open_session(row.name, "fp32")(images)["head"].astype(np.float16).astype(np.float32)
+    unit_found, unit_exact = (x / np.linalg.norm(x) for x in (found, exact))
+    assert np.linalg.norm(unit_found - unit_exact) < 0.01
+
+
 def test_a_network_of_one_size_says_so(timm: Any) -> None:
     row = prepare("timm:test_vit", random=True)
     assert row.fixed and row.pixels == (160,) and "random" in row.origin
-    assert open_session(row.name, "fp32")(_pictures(2, 160))["head"].shape == (2, dict(row.outputs)["head"])
+    assert open_session(row.name, "fp32")(pictures(2, 160))["head"].shape == (2, dict(row.outputs)["head"])
     with pytest.raises(BadConfig, match="test_vit takes pictures of 160 px only, not of 320"):
         row.check(320)
     with pytest.raises(BadInput, match="160 px only"):
-        open_session(row.name, "fp32")(_pictures(1, 64))
+        open_session(row.name, "fp32")(pictures(1, 64))
 
 
-def test_an_entry_is_made_once_and_again_when_it_is_damaged(timm: Any, tmp_path: Path, folder: Path) -> None:
-    own, other = tmp_path / "own.pth", tmp_path / "other.pth"
-    saved(timm, "test_resnet", own)
-    first = prepare("test_resnet", own)
+def test_an_entry_is_made_once(own: Path, folder: Path) -> None:
     written = sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir())
-    assert prepare("timm:test_resnet", own) == first == prepare("test_resnet")  # what is there is taken
+    started = time.perf_counter()
+    assert prepare("timm:test_resnet", own) == prepare("test_resnet") == find("timm:test_resnet")
+    assert time.perf_counter() - started < 0.5
     assert sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir()) == written
-    identity = digest(first.name, "fp32")
-    (folder / first.files["fp32"].name).write_bytes(b"damaged")
-    assert prepare("test_resnet", own) == first and digest(first.name, "fp32") == identity
+
+
+def test_a_damaged_graph_is_made_again(own: Path, folder: Path) -> None:
+    row = find("timm:test_resnet")
+    (folder / row.files["fp32"].name).write_bytes(b"damaged")
+    again = prepare("test_resnet", own)
+    assert again.outputs == row.outputs and again.digest("fp32") == row.digest("fp32")
+    assert open_session(row.name, "fp32")(pictures(1, 64))["head"].any()
+
+
+def test_a_damaged_row_is_made_again_from_a_file_with_the_same_backbone(own: Path, folder: Path) -> None:
+    import torch
+
+    identity = digest("timm:test_resnet", "fp32")
     (folder / "test_resnet.json").write_text("{}")
-    assert prepare("test_resnet", own) == first
-    saved(timm, "test_resnet", other, num_classes=7)  # the same but for its classifier
-    assert prepare("test_resnet", other).digest("fp32") == identity
-    random = prepare("test_resnet", random=True)
-    assert random.digest("fp32") != identity and cached.entry(random.name).source == "random"
+    state = torch.load(own, weights_only=True)
+    state["fc.weight"] = torch.zeros(7, state["fc.weight"].shape[1])  # another classifier: it is cut anyway
+    torch.save(state, folder / "other.pth")
+    assert prepare("test_resnet", folder / "other.pth").digest("fp32") == identity
+
+
+def test_other_weights_replace_the_entry(own: Path) -> None:
+    before = digest("timm:test_resnet", "fp32")
+    row = prepare("test_resnet", random=True)
+    assert row == find("timm:test_resnet") and row.digest("fp32") != before
+    assert cached.entry(row.name).source == "random" and "random" in row.origin and "random" in row.licence
 
 
 def test_files_of_every_sort_are_read(timm: Any, tmp_path: Path) -> None:
@@ -194,8 +263,7 @@ def test_files_that_do_not_fit_are_refused(timm: Any, tmp_path: Path, folder: Pa
             "extra.weight is unknown, and 1 more",
         ),
         ({**state, name: state[name][:1]}, f"{name} has the shape"),
-        ({**state, name: state[name] * float("nan")}, "too large|nan"),
-        ({**state, name: state[name] * 1e9, "bn1.weight": state["bn1.weight"] * 1e9}, "too large"),
+        ({**state, name: state[name] * float("nan")}, "no finite numbers"),
         ([1, 2], "holds no state dict"),
         ({}, "holds no state dict"),
     ):
@@ -206,11 +274,11 @@ def test_files_that_do_not_fit_are_refused(timm: Any, tmp_path: Path, folder: Pa
         path.write_bytes(damaged)
         with pytest.raises(BadWeights, match=r"own\.pth.*cannot be read"):
             prepare("test_resnet", path)
-    with pytest.raises(BadInput, match="none.pth"):
+    with pytest.raises(BadInput, match=r"none\.pth"):
         prepare("test_resnet", tmp_path / "none.pth")
     with pytest.raises(BadInput, match="not both"):
         prepare("test_resnet", path, random=True)
-    assert not folder.exists()
+    assert not list(folder.glob("*"))
 
 
 class Evil:
@@ -248,7 +316,7 @@ def asked(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str
         "import sys, time\nfrom headstart.errors import HeadstartError\n"
         "from headstart.transfer.timm_model import _timm\nfrom headstart.transfer.timm_export import prepare\n"
         "_timm(); started = time.perf_counter()\n"
-        f"try: print(prepare(sys.argv[1]).origin)\n"
+        "try: print(prepare(sys.argv[1]).origin)\n"
         "except HeadstartError as error: print(type(error).__name__, error)\n"
         "print(time.perf_counter() - started)"
     )
@@ -305,7 +373,7 @@ def test_without_a_connection_there_is_one_sentence_soon(tmp_path: Path, silent:
         assert "cannot be reached" in sentence and "connect once" in sentence
     offline = one_sentence(asked(tmp_path, HF_HUB_OFFLINE="1"), 1)
     assert "HF_HUB_OFFLINE is set" in offline
-    assert not (tmp_path / "cache").exists()
+    assert not list((tmp_path / "cache").glob("*"))
 
 
 @pytest.mark.slow
@@ -347,24 +415,23 @@ def test_a_full_disk_or_a_file_in_the_way_is_explained(timm: Any, folder: Path) 
 
 
 def test_missing_packages_are_named(tmp_path: Path) -> None:
-    """In an interpreter that finds nothing but what a plain install has."""
+    """In an interpreter that finds numpy and nothing else."""
+    import headstart
+
+    packages = Path(np.__file__).parents[1]
+    for name in ("numpy", "numpy.libs"):
+        if (packages / name).is_dir():
+            (tmp_path / name).symlink_to(packages / name)
     script = (
-        "import importlib.util as u, sys\n"
-        "class Gone:\n"
-        "    def find_spec(self, name, *_):\n"
-        "        if name in ('torch', 'timm'): raise ModuleNotFoundError(name)\n"
-        "sys.meta_path.insert(0, Gone())\n"
         "from headstart.errors import BadInput\nfrom headstart.transfer.timm_export import prepare\n"
         "try: prepare('resnet18')\nexcept BadInput as error: print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert "needs torch, timm once" in done.stdout and "pip install 'headstart[torch]'" in done.stdout, (
-        done.stderr
+    path = os.pathsep.join([str(Path(headstart.__file__).parents[1]), str(tmp_path)])
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
     )
-
-
-def test_no_time_is_lost_on_what_is_there(timm: Any) -> None:
-    prepare("test_resnet", random=True)
-    started = time.perf_counter()
-    prepare("test_resnet", random=True)
-    assert time.perf_counter() - started < 0.5
+    assert "needs torch, torchvision, timm, onnx once" in done.stdout, done.stderr
+    assert "pip install 'headstart[torch]'" in done.stdout

@@ -163,7 +163,10 @@ def _filmed(form: str, codec: str) -> bytes:
     import av
 
     file = io.BytesIO()
-    with av.open(file, "w", format={"mkv": "matroska"}.get(form, form)) as container:
+    form = {"mkv": "matroska"}.get(form, form)
+    with av.open(
+        file, "w", format=form, options={"fflags": "+bitexact"}
+    ) as container:  # else dates and random ids
         stream: Any = container.add_stream(codec, rate=12)
         stream.width, stream.height = 64, 48
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import time
 from pathlib import Path
@@ -40,8 +41,27 @@ def network_options(result: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return result
 
 
+LIST = "labels.csv"
+
+
+def listed(folder: Path) -> list[tuple[str, list[str]]]:
+    """The rows of a list: file and its labels, `;` between several."""
+    with (folder / LIST).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    return [(str(folder / path), cell.split(";") if cell else []) for path, cell in rows]
+
+
 def labelled(folder: Path) -> tuple[list[str], Labels, list[str]]:
-    """Files below the class folders, their class numbers int64 [n], and the classes."""
+    """Files of a split, their class numbers int64 [n], and the classes.
+
+    Of files with several labels an indicator int64 [n, classes] in place of the numbers.
+    """
+    if (folder / LIST).exists():
+        rows = listed(folder)
+        classes = sorted({label for _, found in rows for label in found})
+        indicator = np.array([[name in found for name in classes] for _, found in rows], np.int64)
+        single = (indicator.sum(axis=1) == 1).all()
+        return [path for path, _ in rows], indicator.argmax(axis=1) if single else indicator, classes
     classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
     files = [unlabelled(folder / name) for name in classes]
     targets = np.repeat(np.arange(len(classes)), [len(found) for found in files])

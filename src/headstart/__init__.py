@@ -1,4 +1,4 @@
-"""headstart: a folder of labelled images and a time budget in, the best classifier at every moment out.
+"""headstart: a folder of labelled images or videos and a time budget in, the best classifier at every moment out.
 
     import headstart
 
@@ -18,24 +18,29 @@ from headstart.version import __version__
 if TYPE_CHECKING:
     from headstart.api import fit, watch
     from headstart.errors import HeadstartError
+    from headstart.estimator import HeadstartClassifier
+    from headstart.inspection import inspect
     from headstart.learn.snapshot import Snapshot
     from headstart.model import Model, Prediction, load
     from headstart.words.config import Config, Stage
 
 _PLACES = {
     "Config": "headstart.words.config",
+    "HeadstartClassifier": "headstart.estimator",
     "HeadstartError": "headstart.errors",
     "Model": "headstart.model",
     "Prediction": "headstart.model",
     "Snapshot": "headstart.learn.snapshot",
     "Stage": "headstart.words.config",
     "fit": "headstart.api",
+    "inspect": "headstart.inspection",
     "load": "headstart.model",
     "watch": "headstart.api",
 }
 
 __all__ = [
     "Config",
+    "HeadstartClassifier",
     "HeadstartError",
     "Model",
     "Prediction",
@@ -43,6 +48,7 @@ __all__ = [
     "Stage",
     "__version__",
     "fit",
+    "inspect",
     "load",
     "watch",
 ]

@@ -12,13 +12,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from headstart import model as models
-from headstart.data.arrays import Pictures, encode
+from headstart.data.arrays import Pictures, encode, items
 from headstart.data.scan import scan, scan_unlabelled
-from headstart.errors import BadInput
+from headstart.errors import BadBudget, BadInput
+from headstart.learn.plan import with_backbone
 from headstart.learn.snapshot import Progressed, Snapshot
 from headstart.learn.threads import one_thread
 from headstart.model import Model
-from headstart.running import Run
+from headstart.running import Run, default_plan
 from headstart.store.run import RunFolder
 from headstart.words.clock import Budget, Clock, WallClock
 from headstart.words.config import Config
@@ -29,12 +30,16 @@ Source = PathLike | Sequence[Any] | NDArray[Any]
 """A folder, a list (CSV), or samples from Python: see `data.scan.scan` and `data.arrays.Pictures`."""
 
 
+TOO_SHORT = "the budget of {} ended before a first prediction: give more time (a few seconds are enough)"
+
+
 @dataclass(frozen=True)
 class Request:
     """What a user asks of one run. Times in seconds; None = decided by headstart.
 
     path: what to learn from. labels: of samples from Python (`data.arrays.encode`). test: what to predict along
-    the way. kind, label_kind: instead of what is found. seed: of all that is drawn at random.
+    the way. kind, label_kind: instead of what is found. seed: of all that is drawn at random. backbone: a network
+    of timm, `timm:resnet18` or `timm:resnet18@224`, that joins the small stages; weights: its local state dict.
     """
 
     path: Source
@@ -48,6 +53,8 @@ class Request:
     kind: Kind | None = None
     label_kind: LabelKind | None = None
     seed: int | None = None
+    backbone: str | None = None
+    weights: Path | None = None
 
 
 def fit(
@@ -62,6 +69,8 @@ def fit(
     config: Config | None = None,
     workers: int | None = None,
     seed: int | None = None,
+    backbone: str | None = None,
+    weights: PathLike | None = None,
 ) -> Model:
     """Learn from labelled images or videos; return the best model that the budget allows.
 
@@ -70,13 +79,30 @@ def fit(
     budget: "90s", "20m", "1h" or seconds. out: the run folder; a run that was cut short there goes on from its
     features. test: unlabelled files (or samples), whose predictions go to `out/predictions.csv`.
     kind: "image" or "video", label_kind: "single" or "multi", instead of what is found.
+    backbone: a network of timm, such as "timm:resnet18", that joins the small stages (needs `headstart[torch]`);
+    weights: its state dict, where it is not to come from the hub.
     Raises BadInput for what cannot be learnt from, Busy when another process writes the same run folder.
     """
     request = Request(
-        path, Budget.parse(budget), Path(out), test, config, None, workers, labels, kind, label_kind, seed
+        path,
+        Budget.parse(budget),
+        Path(out),
+        test,
+        config,
+        None,
+        workers,
+        labels,
+        kind,
+        label_kind,
+        seed,
+        backbone,
+        None if weights is None else Path(weights),
     )
-    for _ in run(request):
-        pass
+    published = False
+    for event in run(request):
+        published |= isinstance(event, Snapshot)
+    if not published:
+        raise BadBudget(TOO_SHORT.format(request.budget))
     return models.load(out)
 
 
@@ -92,10 +118,24 @@ def watch(
     config: Config | None = None,
     workers: int | None = None,
     seed: int | None = None,
+    backbone: str | None = None,
+    weights: PathLike | None = None,
 ) -> Iterator[Snapshot]:
     """As `fit`, but a generator of every published snapshot, while the run goes on."""
     request = Request(
-        path, Budget.parse(budget), Path(out), test, config, None, workers, labels, kind, label_kind, seed
+        path,
+        Budget.parse(budget),
+        Path(out),
+        test,
+        config,
+        None,
+        workers,
+        labels,
+        kind,
+        label_kind,
+        seed,
+        backbone,
+        None if weights is None else Path(weights),
     )
     for event in run(request):
         if isinstance(event, Snapshot):
@@ -107,14 +147,33 @@ def run(request: Request) -> Iterator[Snapshot | Progressed | Task]:
     clock = request.clock or WallClock()
     task, pictures = _task(request)
     yield task
+    config = request.config
+    if request.backbone is not None:
+        config = _with_backbone(request, task, pictures)
     with ExitStack() as stack:
         stack.enter_context(one_thread())
         folder = stack.enter_context(RunFolder.open(request.out))
-        work = Run(
-            task, folder, clock, request.budget, request.config, request.seed, request.workers, pictures
-        )
+        work = Run(task, folder, clock, request.budget, config, request.seed, request.workers, pictures)
         stack.callback(work.close)
         yield from work.events()
+
+
+def _with_backbone(request: Request, task: Task, pictures: Pictures | None) -> Config:
+    """The plan with the network that was asked for, which is exported first where it is not yet."""
+    from headstart.backbones.cached import PREFIX
+    from headstart.transfer.timm_export import prepare
+
+    if request.config is not None:
+        raise BadInput(
+            "a backbone goes into the automatic plan: name it in the configuration's stages instead."
+        )
+    asked, _, size = (request.backbone or "").partition("@")
+    if size and not size.isdecimal():
+        raise BadInput(f"the pixels of {request.backbone!r} are no number: write, for example, {asked}@224")
+    row = prepare(asked if asked.startswith(PREFIX) else PREFIX + asked, request.weights)
+    pixels = [int(size)] if size else list(row.pixels[:1]) if row.fixed else [128, 224]
+    outputs = [output for output, _ in row.outputs]
+    return with_backbone(default_plan(task, pictures), row.name, outputs, pixels)
 
 
 def _task(request: Request) -> tuple[Task, Pictures | None]:
@@ -150,7 +209,7 @@ def _from_python(request: Request, what: Any) -> tuple[Task, Pictures | None]:
         pictures = Pictures(what, kind)
         task = Task("samples", kind, label_kind, names, Samples("", pictures.names, targets))
         return _with_test(task, request.test)[0], pictures
-    pictures = Pictures([*what, *request.test], kind)
+    pictures = Pictures([*items(what, kind), *items(request.test, kind)], kind)
     count = len(what)
     train, test = Samples("", pictures.names[:count], targets), Samples("", pictures.names[count:])
     return Task("samples", kind, label_kind, names, train, test), pictures

@@ -25,7 +25,7 @@ from headstart import api
 from headstart import model as models
 from headstart.data.arrays import encode, items
 from headstart.data.levels import is_numeric, laid_out, levels, limits
-from headstart.errors import BadInput, BadModel
+from headstart.errors import BadInput
 from headstart.model import Model
 from headstart.store.run import RunFolder
 from headstart.store.snapshot import MODEL_FILE
@@ -107,20 +107,15 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.out is None:
             place = tempfile.TemporaryDirectory(prefix="headstart-")
         with place as out:
-            try:
-                model = api.fit(
-                    pictures,
-                    self.budget,
-                    out,
-                    labels=y,
-                    config=self.config,
-                    workers=self.workers,
-                    seed=self._seed(),
-                )
-            except BadModel as error:
-                if (Path(out) / "model" / MODEL_FILE).exists():
-                    raise
-                raise BadModel(f"a budget of {self.budget} ended before a first model: allow more") from error
+            model = api.fit(
+                pictures,
+                self.budget,
+                out,
+                labels=y,
+                config=self.config,
+                workers=self.workers,
+                seed=self._seed(),
+            )
             self._files = _files(Path(out) / "model")
             self.skipped_ = RunFolder.open(Path(out), exclusive=False).read_skipped()
         self.model_ = model if self.out is not None else replace(model, path=None)

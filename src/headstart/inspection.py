@@ -223,7 +223,7 @@ def _duplicates(task: Task, files: _Files, usable: NDArray[np.bool_]) -> Duplica
         numbers = np.flatnonzero(chosen)
         starts = np.searchsorted(groups[among], numbers[:GROUPS])
         ends = np.searchsorted(groups[among], numbers[:GROUPS], "right")
-        listed = (among[start:end][:MEMBERS] for start, end in zip(starts, ends, strict=True))
+        listed = (among[_spread(start, end)] for start, end in zip(starts, ends, strict=True))
         shown = tuple(tuple(files.shown(int(row)) for row in members) for members in listed)
         return Equal(len(numbers), int(counted[numbers].sum()), shown)
 
@@ -233,6 +233,11 @@ def _duplicates(task: Task, files: _Files, usable: NDArray[np.bool_]) -> Duplica
         equal(found.labels > 1, found.trained, trained),
         equal((found.trained > 0) & (found.tested > 0), found.tested, rows),
     )
+
+
+def _spread(start: int, end: int) -> NDArray[np.int64]:
+    """At most MEMBERS places, the first and the last among them: what makes a group worth telling may be at its end."""
+    return np.unique(np.linspace(start, end - 1, min(end - start, MEMBERS)).astype(np.int64))
 
 
 def _labels(task: Task) -> NDArray[np.int64]:

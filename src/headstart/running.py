@@ -40,6 +40,7 @@ from headstart.words.config import Config, Stage
 from headstart.words.meter import Meter
 from headstart.words.task import Samples, Skipped, Task
 
+_NAMED = 100_000  # samples: the names of more take longer to read than the first prediction
 _LOOKED_AT = 16  # files whose size the plan is made from
 
 
@@ -63,7 +64,7 @@ class Run:
         self._started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         assert task.train.targets is not None
         _require_reader(task)
-        self.config = config or _plan(task, pictures)
+        self.config = config or default_plan(task, pictures)
         if seed is not None:
             self.config = replace(self.config, seed=seed)
         _check(self.config, task)
@@ -71,7 +72,9 @@ class Run:
         self._why = "; ".join(filter(None, [self.config.reason, why]))
         self._workers = os.cpu_count() or 1 if workers is None else workers
         self._targets, self._order = _ordered(task, self.config.seed)
-        self._groups = name_groups(task.train.paths)
+        # Names from Python need not tell classes and sources by their folders.
+        known = pictures is None and len(task.train) <= _NAMED
+        self._groups = name_groups(task.train.paths) if known else np.full(len(task.train), -1, np.int32)
         self._squares = Squares(folder.cache_path, task.kind)
         self._decoder = self._squares if pictures is None else pictures.reading_with(self._squares)
         try:
@@ -314,7 +317,8 @@ def _precision(config: Config) -> tuple[Precision, str]:
     return choice.precision, choice.reason
 
 
-def _plan(task: Task, pictures: Pictures | None) -> Config:
+def default_plan(task: Task, pictures: Pictures | None = None) -> Config:
+    """The configuration for what the data look like: a few files are looked at, none is decoded."""
     count = len(task.train)
     some = np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(int)
     paths = [os.path.join(task.train.root, task.train.paths[int(i)]) for i in some]

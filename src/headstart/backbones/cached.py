@@ -115,7 +115,7 @@ def _decode(content: Any) -> Entry | None:
         return None
     row: dict[str, Any] = content["row"]
     files = {precision: File(**file) for precision, file in row["files"].items()}
-    if any("/" in file.name or not _CHECKSUM.fullmatch(file.sha256) for file in files.values()):
+    if not all(_NAME.fullmatch(file.name) and _CHECKSUM.fullmatch(file.sha256) for file in files.values()):
         return None
     outputs = tuple((name, dim) for name, dim in row["outputs"])
     about = {**row, "outputs": outputs, "pixels": tuple(row["pixels"]), "files": files}

@@ -20,17 +20,17 @@ Matrix = NDArray[np.float32]
 
 SIDE = 64
 THIRDS = 3
-_CELLS = 4
-_SCALES = (1, 2, 4)
-_BINS = 8
-_FLAT = 1e-3  # per pixel: what a cell without contrast divides by
-_LARGEST = 3.0  # pixels of a scale; the next coarser one tells more
+CELLS = 4
+SCALES = (1, 2, 4)
+BINS = 8
+FLAT = 1e-3  # per pixel: what a cell without contrast divides by
+LARGEST = 3.0  # pixels of a scale; the next coarser one tells more
 
 
 def motion(frames: NDArray[np.uint8], after: NDArray[np.uint8]) -> dict[str, Matrix]:
     """The motion between pairs of frames, uint8 [m, 64, 64, 3] each: flow float32 [768] and edges [512]."""
     before, behind = _grey(frames), _grey(after)
-    flow = np.concatenate([_flow(_shrunk(before, s), _shrunk(behind, s)) for s in _SCALES], axis=1)
+    flow = np.concatenate([_flow(_shrunk(before, s), _shrunk(behind, s)) for s in SCALES], axis=1)
     edges = _edges(_shrunk(before, 2), _shrunk(behind, 2))
     return {"flow": over_time(flow), "edges": over_time(edges)}
 
@@ -68,19 +68,19 @@ def _gradients(before: Matrix, behind: Matrix) -> tuple[Matrix, Matrix, Matrix]:
 
 def _by_cell(values: Matrix) -> Matrix:
     count, side, _ = values.shape
-    cells = values.reshape(count, _CELLS, side // _CELLS, _CELLS, side // _CELLS)
+    cells = values.reshape(count, CELLS, side // CELLS, CELLS, side // CELLS)
     return np.asarray(cells.sum(axis=(2, 4)), np.float32)
 
 
 def _flow(before: Matrix, behind: Matrix) -> Matrix:
     """Positive and negative parts of each cell's displacement in x and y, float32 [m, 64]."""
     x, y, t = _gradients(before, behind)
-    flat = _FLAT * (before.shape[1] // _CELLS) ** 2
+    flat = FLAT * (before.shape[1] // CELLS) ** 2
     xx, yy, xy = _by_cell(x * x) + flat, _by_cell(y * y) + flat, _by_cell(x * y)
     xt, yt = _by_cell(x * t), _by_cell(y * t)
     determinant = xx * yy - xy * xy
     across, down = (xy * yt - yy * xt) / determinant, (xy * xt - xx * yt) / determinant
-    moved = np.stack([across, down], axis=-1).clip(-_LARGEST, _LARGEST)
+    moved = np.stack([across, down], axis=-1).clip(-LARGEST, LARGEST)
     parts = np.concatenate([np.maximum(moved, 0), np.maximum(-moved, 0)], axis=-1)
     return parts.reshape(len(parts), -1)
 
@@ -90,7 +90,7 @@ def _edges(before: Matrix, behind: Matrix) -> Matrix:
     x, y, t = _gradients(before, behind)
     direction = np.arctan2(-t * y, -t * x)
     weight = np.sqrt(np.abs(t) * np.hypot(x, y))
-    bins = ((direction + np.pi) / (2 * np.pi) * _BINS).astype(np.int64) % _BINS
-    per_cell = (before.shape[1] // _CELLS) ** 2
-    layers = [_by_cell(np.where(bins == k, weight, 0)) / per_cell for k in range(_BINS)]
+    bins = ((direction + np.pi) / (2 * np.pi) * BINS).astype(np.int64) % BINS
+    per_cell = (before.shape[1] // CELLS) ** 2
+    layers = [_by_cell(np.where(bins == k, weight, 0)) / per_cell for k in range(BINS)]
     return np.stack(layers, axis=-1).reshape(len(before), -1)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.cli.progress import Progress, ProgressEvent, is_live
-from headstart.errors import BadConfig, BadInput
+from headstart.errors import BadBudget, BadConfig, BadInput
 from headstart.words.clock import Budget, CpuClock, WallClock
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", choices=("single", "multi"), help="labels per file in a list (default: as found)"
     )
     parser.add_argument("--config", help="a configuration as JSON, in place of the automatic one")
+    parser.add_argument(
+        "--backbone",
+        metavar="timm:NAME[@PIXELS]",
+        help="another network beside the small one (needs the torch extra)",
+    )
+    parser.add_argument("--weights", metavar="FILE", help="its weights, where not from the hub")
     parser.add_argument("--seed", type=int, help="of all that is drawn at random (default 0)")
     parser.add_argument("--workers", type=int, help="worker threads (default: one per core)")
     parser.add_argument(
@@ -74,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
         kind=options.kind,
         label_kind=options.labels,
         seed=options.seed,
+        backbone=options.backbone,
+        weights=Path(options.weights) if options.weights else None,
     )
     watchdog = _Watchdog(None if options.clock == "cpu" else wall, budget, options)
     view = _View(budget)
@@ -85,9 +93,7 @@ def run(options: argparse.Namespace) -> int:
     finally:
         view.close()
     if not view.published:
-        raise BadInput(
-            f"the budget of {budget} ended before a first prediction: give more time (a few seconds are enough)"
-        )
+        raise BadBudget(api.TOO_SHORT.format(budget))
     late = options.clock == "wall" and wall.now() > budget.seconds + _PAGE
     if not options.no_report and not late:
         from headstart.report.page import write_report

@@ -21,6 +21,7 @@ _CLASSES = 20  # more classes than these are not all shown: the largest and the 
 _NAME = 28  # columns of a class's name at most
 _REASONS = 8
 _GROUPS = 3  # groups of equal files shown of each sort
+_MEMBERS = 3  # files shown of such a group
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -179,7 +180,11 @@ def _duplicates(found: Duplicates) -> Iterator[str]:
         said = f"{words(item)}, {item.groups} group{'s' * (item.groups != 1)}" if item.groups else "none"
         yield _row("" if number else "equal", f"{place}: {said}")
         for group in item.listed[:_GROUPS]:
-            yield _row("", "  " + " = ".join(printable(path) for path in group))
+            shown = group if len(group) <= _MEMBERS else (*group[: _MEMBERS - 1], group[-1])
+            between = " = " if shown == group else " = ... = "
+            yield _row(
+                "", "  " + between.join((" = ".join(map(printable, shown[:-1])), printable(shown[-1])))
+            )
 
 
 def _left_out(found: LeftOut, checked: str) -> Iterator[str]:

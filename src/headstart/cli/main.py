@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the whole command."""
     top = argparse.ArgumentParser(
         prog="headstart",
-        description="A folder of labelled images or videos and a time budget in, the best classifier at every moment out.",
+        description="Labelled images or videos and a time budget in, the best classifier at every moment out.",
     )
     top.add_argument("--version", action="version", version=f"headstart {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)

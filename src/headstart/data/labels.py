@@ -108,7 +108,8 @@ def read_lists(root: str, lists: Sequence[str], labels: LabelKind | None = None)
     if len(classes) < 2:
         found = f"a single label ({classes[0]!r})" if classes else "no labelled file that exists"
         way_out = "list files of two labels or more, with paths relative to the list"
-        first = f"; the first problem: {skipped[0].path}: {skipped[0].reason}" if skipped else ""
+        name = " ".join(skipped[0].path.split()) if skipped else ""
+        first = f"; the first problem: {name}: {skipped[0].reason}" if skipped else ""
         raise BadDataset(f"{shown} lists {found}: {way_out}{first}.")
     notes = [f"{'several labels' if kind == 'multi' else 'one label'} per file, from {shown}"]
     if test:
@@ -301,7 +302,7 @@ def _table(file: str) -> _Table:
 
 
 def _shown(header: Sequence[str]) -> str:
-    listed = ", ".join(cell[:30] for cell in header[:8])
+    listed = ", ".join(" ".join(cell.split())[:30] for cell in header[:8])
     return listed + (", …" if len(header) > 8 else "")
 
 
@@ -345,6 +346,8 @@ def _text(file: str) -> str:
 
 def _parsed(text: str, file: str) -> list[list[str]]:
     """The rows of a CSV text, split by the delimiter that fits its first lines best."""
+    if not text.strip():
+        return []
     try:
         heads = {d: _some_rows(text, d) for d in _DELIMITERS}
         delimiter = max(_DELIMITERS, key=lambda d: _fit(heads[d]))

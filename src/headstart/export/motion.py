@@ -12,9 +12,7 @@ from headstart.export.temporal import spread, thirds
 def motion(graph: Builder, frames: str, after: str) -> dict[str, str]:
     """From squares uint8 [m, 64, 64, 3] each: `flow` float32 [1, 768] and `edges` [1, 512] of the clip."""
     before, behind = _grey(graph, frames), _grey(graph, after)
-    scales = {
-        scale: (_shrunk(graph, before, scale), _shrunk(graph, behind, scale)) for scale in plain._SCALES
-    }
+    scales = {scale: (_shrunk(graph, before, scale), _shrunk(graph, behind, scale)) for scale in plain.SCALES}
     flows = [_flow(graph, *pair, plain.SIDE // scale) for scale, pair in scales.items()]
     flow = graph.node("Concat", *flows, axis=1)
     edges = _edges(graph, *scales[2], plain.SIDE // 2)
@@ -58,7 +56,7 @@ def _gradients(graph: Builder, before: str, behind: str, side: int) -> tuple[str
 
 
 def _by_cell(graph: Builder, values: str, side: int, last: tuple[int, ...] = ()) -> str:
-    cells, cell = plain._CELLS, side // plain._CELLS
+    cells, cell = plain.CELLS, side // plain.CELLS
     split = graph.node("Reshape", values, graph.constant([-1, cells, cell, cells, cell, *last], "int64"))
     return graph.node("ReduceSum", split, graph.constant([2, 4], "int64"), keepdims=0)
 
@@ -73,20 +71,20 @@ def _flow(graph: Builder, before: str, behind: str, side: int) -> str:
     def summed(a: str, b: str) -> str:
         return _by_cell(graph, times(a, b), side)
 
-    flat = graph.constant(plain._FLAT * (side // plain._CELLS) ** 2, "float32")
+    flat = graph.constant(plain.FLAT * (side // plain.CELLS) ** 2, "float32")
     xx, yy = graph.node("Add", summed(x, x), flat), graph.node("Add", summed(y, y), flat)
     xy, xt, yt = summed(x, y), summed(x, t), summed(y, t)
     determinant = graph.node("Sub", times(xx, yy), times(xy, xy))
     parts = []
     for one, two in ((times(xy, yt), times(yy, xt)), (times(xy, xt), times(xx, yt))):
         moved = graph.node("Div", graph.node("Sub", one, two), determinant)
-        largest = graph.constant(plain._LARGEST, "float32")
+        largest = graph.constant(plain.LARGEST, "float32")
         moved = graph.node("Max", graph.node("Min", moved, largest), graph.node("Neg", largest))
         parts.append(graph.node("Unsqueeze", moved, graph.constant([3], "int64")))
     both = graph.node("Concat", *parts, axis=3)  # [m, 4, 4, 2]
     zero = graph.constant(0, "float32")
     signs = [graph.node("Max", some, zero) for some in (both, graph.node("Neg", both))]
-    return graph.node("Reshape", graph.node("Concat", *signs, axis=3), _row(graph, 4 * plain._CELLS**2))
+    return graph.node("Reshape", graph.node("Concat", *signs, axis=3), _row(graph, 4 * plain.CELLS**2))
 
 
 def _edges(graph: Builder, before: str, behind: str, side: int) -> str:
@@ -96,12 +94,12 @@ def _edges(graph: Builder, before: str, behind: str, side: int) -> str:
     weight = graph.node("Sqrt", graph.node("Mul", graph.node("Abs", t), length))
     away = graph.node("Neg", t)
     eighth = _eighth(graph, graph.node("Mul", away, x), graph.node("Mul", away, y))
-    bins = plain._BINS
+    bins = plain.BINS
     marks = graph.node("OneHot", eighth, graph.constant(bins, "int64"), graph.constant([0, 1], "float32"))
     weighted = graph.node("Mul", marks, graph.node("Unsqueeze", weight, graph.constant([3], "int64")))
     total = _by_cell(graph, weighted, side, (bins,))
-    mean = graph.node("Div", total, graph.constant((side // plain._CELLS) ** 2, "float32"))
-    return graph.node("Reshape", mean, _row(graph, bins * plain._CELLS**2))
+    mean = graph.node("Div", total, graph.constant((side // plain.CELLS) ** 2, "float32"))
+    return graph.node("Reshape", mean, _row(graph, bins * plain.CELLS**2))
 
 
 def _eighth(graph: Builder, u: str, v: str) -> str:
@@ -110,7 +108,7 @@ def _eighth(graph: Builder, u: str, v: str) -> str:
     The bounds are where the single precision of backbones.motion puts them, some 1e-7 beside the true ones: steps
     of equal height in both directions are common in drawings, and their angles are bounds.
     """
-    bounds = np.array([_bound(number) for number in range(1, plain._BINS + 1)])
+    bounds = np.array([_bound(number) for number in range(1, plain.BINS + 1)])
     one = graph.constant([3], "int64")
     u, v = (graph.node("Unsqueeze", graph.cast(x, "double"), one) for x in (u, v))
     cosine, sine = graph.constant(np.cos(bounds)), graph.constant(np.sin(bounds))
@@ -121,16 +119,16 @@ def _eighth(graph: Builder, u: str, v: str) -> str:
     either = graph.node("And", upper, graph.node("Or", ahead, low))
     passed = graph.node("Or", graph.node("And", ahead, low), either)
     count = graph.node("ReduceSum", graph.cast(passed, "int64"), one, keepdims=0)
-    return graph.node("Mod", count, graph.constant(plain._BINS, "int64"))  # pi is -pi again
+    return graph.node("Mod", count, graph.constant(plain.BINS, "int64"))  # pi is -pi again
 
 
 def _bound(number: int) -> float:
     """The smallest angle that backbones.motion counts as being in this eighth or a later one."""
-    middle = (number / plain._BINS) * 2 * np.pi - np.pi
+    middle = (number / plain.BINS) * 2 * np.pi - np.pi
     low, high = middle - 1e-5, middle + 1e-5
     while low < (angle := (low + high) / 2) < high:
         single = np.float32(angle)
-        if (single + np.float32(np.pi)) / np.float32(2 * np.pi) * np.float32(plain._BINS) >= number:
+        if (single + np.float32(np.pi)) / np.float32(2 * np.pi) * np.float32(plain.BINS) >= number:
             high = angle
         else:
             low = angle

@@ -37,7 +37,7 @@ def features(
     for size, square in squares.items():
         names = {"image": square}
         for node in nodes:
-            _copy(graph, node, names, backbone, f"{backbone}@{size}/")
+            _copy(graph, node, names, backbone, f"{backbone}@{size}")
         found.update({(size, name): names[name] for name in outputs})
     return found
 
@@ -66,14 +66,14 @@ def _share(graph: Builder, backbone: str, network: Any, nodes: Sequence[Any]) ->
             graph.named(f"{backbone}/{weight.name}", numpy_helper.to_array(weight))
 
 
-def _copy(graph: Builder, node: Any, names: dict[str, str], backbone: str, prefix: str) -> None:
-    """Add a node under names of this use; `names` maps the network's own names of what was computed."""
+def _copy(graph: Builder, node: Any, names: dict[str, str], backbone: str, use: str) -> None:
+    """Add a node of this `use`; `names` goes from the network's own names to those of the whole, and grows."""
     from onnx import NodeProto
 
     inputs = [names.get(name, f"{backbone}/{name}") if name else "" for name in node.input]
     # Weights are widened from half precision once for all sizes. (onnxruntime wants a DequantizeLinear per use.)
     shared = node.op_type == "Cast" and node.input[0] not in names
-    outputs = [f"{backbone if shared else prefix.rstrip('/')}/{name}" for name in node.output]
+    outputs = [f"{backbone if shared else use}/{name}" for name in node.output]
     names.update(zip(node.output, outputs, strict=True))
     if shared and any(made.output[0] == outputs[0] for made in graph.nodes):
         return

@@ -40,7 +40,19 @@ SPECS = (
     Spec(Kernel("rbf", 1.0), 3e-2),
 )
 """None of them leads everywhere: linear on characters and flags, the narrow ones on drawings."""
-_RIDGE = 1e-2  # the penalty where there is no analytic one (multi-label)
+SEVERAL = (
+    Spec(Kernel("linear"), 0.3),
+    Spec(WIDE, 3.0),
+    Spec(Kernel("linear"), 3.0),
+    Spec(Kernel("rbf", 1.0), 3.0),
+)
+"""For samples with several labels there is no analytic penalty; the best is far larger than for classes."""
+_RIDGE = 1.0  # where neither is given
+
+
+def specs_for(labels: LabelKind) -> tuple[Spec, ...]:
+    """What heads are solved with: a linear and a wide kernel first."""
+    return SPECS if labels == "single" else SEVERAL
 
 
 @dataclass(frozen=True)

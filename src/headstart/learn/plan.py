@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headstart.words.config import Config, Stage
 from headstart.words.task import Kind
@@ -46,6 +46,23 @@ def default_config(
         stages=tuple(stages),
         reason=f"{why} at 64 px on first keyframes, then motion and lite0 on {FRAMES} frames at {listed} px",
     )
+
+
+def with_backbone(config: Config, name: str, outputs: Sequence[str], pixels: Sequence[int]) -> Config:
+    """The configuration with another network in place of all but the smallest stages of lite0.
+
+    Those stay, because they cost little and stand long before a larger network has seen every sample.
+    """
+    networks = [stage for stage in config.stages if stage.backbone == "lite0"]
+    frames = networks[-1].frames
+    kept = [
+        stage for stage in config.stages if stage.backbone != "lite0" or stage.pixels == networks[0].pixels
+    ]
+    varying = tuple(f"head+{how}" for how in ("std", "change")) if frames > 1 and "head" in outputs else ()
+    stages = [Stage(name, size, (*outputs, *varying), frames) for size in pixels]
+    listed = ", ".join(map(str, pixels))
+    reason = f"{config.reason}; as asked for, {name} at {listed} px after the first stages"
+    return replace(config, stages=(*kept, *stages), reason=reason)
 
 
 @dataclass(frozen=True)

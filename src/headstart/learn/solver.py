@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from headstart.backbones.temporal import parted
 from headstart.heads.kernel import Matrix
 from headstart.heads.ridge import Array
-from headstart.learn.candidates import SPECS, WIDE, Candidate, Problem, Spec, candidates
+from headstart.learn.candidates import WIDE, Candidate, Problem, Spec, candidates, specs_for
 from headstart.learn.features import Features
 from headstart.learn.landmarks import Landmarks
 from headstart.learn.products import Products
@@ -95,8 +95,9 @@ class Solver:
 
     def _on_all_pairs(self, number: int, complete: bool, samples: int) -> Iterator[Candidate]:
         few = not complete and samples < _FEW * self.indicator.shape[1]
-        wide = [spec for spec in SPECS if spec.kernel == WIDE]
-        specs: Sequence[Spec] = SPECS if complete else wide if few else SPECS[:2]
+        every = specs_for(self._labels)
+        wide = [spec for spec in every if spec.kernel == WIDE]
+        specs: Sequence[Spec] = every if complete else wide if few else every[:2]
         heads: Sequence[str] = self._config.heads
         for place, blocks in enumerate(self._combinations(number, complete)):
             problem = self._problem(blocks, samples, few)

@@ -59,7 +59,10 @@ def declare_if_missing() -> Any:
     make: Any = torch.library.Library  # torch leaves it untyped
     library = make("torchvision", "FRAGMENT")
     for declaration in _DECLARATIONS:
-        library.define(declaration)
+        if not hasattr(
+            torch.ops.torchvision, declaration.partition("(")[0]
+        ):  # another library may have done it
+            library.define(declaration)
     return library
 
 

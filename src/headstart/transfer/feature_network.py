@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 
 _INNER = 3  # inner stages that are given out
 _SAME = 1e-4  # relative: a stage whose mean is so near to the head is the head
+_FIT, _AIM = (1 / 16, 1024.0), 32.0  # sizes of a block's largest number that half precision holds well
 HEAD = "head"
 Blocks = dict[str, torch.Tensor]
 
@@ -18,7 +20,8 @@ class FeatureNetwork(torch.nn.Module):
 
     `head` is what the classifier would get; `d3`, say, is a 2 x 2 grid of means of the third feature stage, cell
     by cell. Blocks in `signed` can be negative: they are given as [max(x, 0), max(-x, 0)], twice as long, so that
-    nothing is lost where later steps take square roots.
+    nothing is lost where later steps take square roots. Blocks in `scales` are multiplied by a power of two, so that
+    half precision holds them; each block is given unit length later on, whatever its scale.
     """
 
     def __init__(
@@ -28,6 +31,7 @@ class FeatureNetwork(torch.nn.Module):
         self.model = model
         self.taps = list(taps)
         self.signed: frozenset[str] = frozenset()
+        self.scales: dict[str, float] = {}
         self.mean: torch.Tensor
         self.std: torch.Tensor
         self.register_buffer("mean", 255 * torch.tensor(list(mean)).view(1, 3, 1, 1))
@@ -57,6 +61,8 @@ class FeatureNetwork(torch.nn.Module):
         return tuple(self._positive(name, block) for name, block in self.blocks(images).items())
 
     def _positive(self, name: str, block: torch.Tensor) -> torch.Tensor:
+        if name in self.scales:
+            block = block * self.scales[name]
         if name in self.signed:
             return torch.cat([torch.relu(block), torch.relu(-block)], dim=1)
         return torch.relu(block)
@@ -99,15 +105,20 @@ def choose_stages(network: FeatureNetwork, images: torch.Tensor) -> list[int]:
     return inner[-_INNER:]
 
 
-def look(network: FeatureNetwork, images: torch.Tensor) -> tuple[frozenset[str], float]:
-    """On some pictures: the blocks with negative numbers, and the largest size of a number (NaN for none).
+def look(network: FeatureNetwork, images: torch.Tensor) -> tuple[frozenset[str], dict[str, float]]:
+    """On some pictures: the blocks with negative numbers, and scales for the blocks with very large or small ones.
 
     One look is enough: a network that gives negative numbers has them in some of its hundreds of channels.
+    Raises ValueError where numbers are not finite.
     """
     with torch.inference_mode():
         blocks = network.blocks(images)
     signed = frozenset(name for name, block in blocks.items() if bool((block < 0).any()))
-    return signed, float(torch.stack([block.abs().max() for block in blocks.values()]).max())
+    largest = {name: float(block.abs().max()) for name, block in blocks.items()}
+    if not all(map(math.isfinite, largest.values())):
+        raise ValueError("features are not finite")
+    unfit = {name: size for name, size in largest.items() if size and not _FIT[0] <= size <= _FIT[1]}
+    return signed, {name: 2.0 ** round(math.log2(_AIM / size)) for name, size in unfit.items()}
 
 
 def _near(a: torch.Tensor, b: torch.Tensor) -> bool:

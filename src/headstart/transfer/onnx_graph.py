@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from headstart.transfer.feature_network import FeatureNetwork
 from headstart.transfer.timm_model import quiet
 
-EXACT, HALF = 1e-3, 1e-2  # relative error allowed to the export, and to rounding weights to half precision
 _OPSET = 17
 _WORTH = 64  # numbers: shorter constants are not worth a cast
 _LARGEST = float(np.finfo(np.float16).max)
@@ -81,10 +80,20 @@ def halved(graph: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def error(graph: bytes, network: FeatureNetwork, pictures: Sequence[NDArray[np.uint8]]) -> float:
+def expected(
+    network: FeatureNetwork, pictures: Sequence[NDArray[np.uint8]]
+) -> list[list[NDArray[np.float32]]]:
+    """What the network itself gives for batches of pictures uint8 [n, h, w, 3]: its blocks, in their order."""
+    with torch.inference_mode():
+        return [[block.numpy() for block in network(torch.from_numpy(images))] for images in pictures]
+
+
+def error(
+    graph: bytes, pictures: Sequence[NDArray[np.uint8]], exact: Sequence[Sequence[NDArray[np.float32]]]
+) -> float:
     """How far the graph is from its network, at worst: the length of the difference over that of the features.
 
-    pictures: batches uint8 [n, h, w, 3], of several sizes. inf where features are not finite.
+    pictures: batches uint8 [n, h, w, 3], of several sizes. exact: what is `expected` of them. inf: not comparable.
     """
     import onnxruntime
 
@@ -93,12 +102,10 @@ def error(graph: bytes, network: FeatureNetwork, pictures: Sequence[NDArray[np.u
     options.log_severity_level = 4  # what does not run is refused or made in another way, in silence
     session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     worst = 0.0
-    for images in pictures:
-        with torch.inference_mode():
-            expected = [block.numpy() for block in network(torch.from_numpy(images))]
-        for found, exact in zip(session.run(network.names, {"image": images}), expected, strict=True):
-            if found.shape != exact.shape or not np.isfinite(exact).all():
+    for images, blocks in zip(pictures, exact, strict=True):
+        for found, block in zip(session.run(None, {"image": images}), blocks, strict=True):
+            if found.shape != block.shape or not np.isfinite(found).all():
                 return float("inf")
-            length = np.maximum(np.linalg.norm(exact, axis=1), np.finfo(np.float32).tiny)
-            worst = max(worst, float((np.linalg.norm(found - exact, axis=1) / length).max()))
+            length = np.maximum(np.linalg.norm(block, axis=1), np.finfo(np.float32).tiny)
+            worst = max(worst, float((np.linalg.norm(found - block, axis=1) / length).max()))
     return worst

@@ -34,6 +34,7 @@ class Loaded:
     digest: the checksum of all its tensors.
     """
 
+    name: str
     model: Any
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -52,18 +53,13 @@ def load(name: str, weights: Path | None, random: bool) -> Loaded:
     config = _config(timm, name)
     with quiet():
         if random:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                model = _cut(timm.create_model(name, pretrained=False))
-            origin, licence = "random weights, which know nothing: for tests only", _RANDOM
+            model, origin, licence = (
+                _random(timm, name),
+                "random weights, which know nothing: for tests only",
+                _RANDOM,
+            )
         elif weights is not None:
-            model = timm.create_model(name, pretrained=False)
-            whole = set(model.state_dict())
-            spare = [
-                *(whole - set(_cut(model).state_dict())),
-                *(f"{layer}." for layer in _classifiers(config)),
-            ]
-            load_into(model, read_state(weights), spare, f"the weights of {str(weights)!r} for timm:{name}")
+            model = _from_file(timm, name, config, weights)
             origin, licence = f"weights file {weights.name}", _LOCAL
         else:
             model = _pretrained(timm, name, config)
@@ -73,14 +69,12 @@ def load(name: str, weights: Path | None, random: bool) -> Loaded:
                 config.license,
             )
     model.float().eval().requires_grad_(False)
-    channels, height, _ = config.input_size
-    if channels != 3:
-        raise BadInput(f"timm:{name} takes pictures of {channels} colours, not of 3: choose another network")
     return Loaded(
+        f"timm:{name}",
         model,
         tuple(config.mean),
         tuple(config.std),
-        height,
+        config.input_size[1],
         licence or "unknown: see its page",
         f"{name} of timm {timm.__version__}, {origin}; classifier cut",
         _digest(model),
@@ -120,6 +114,8 @@ def _config(timm: Any, name: str) -> Any:
     if config is None:
         known = timm.list_pretrained(f"{architecture}.*")
         raise BadInput(f"timm {timm.__version__} has no {name!r}: it has {', '.join(known) or architecture}")
+    if config.input_size[0] != 3:
+        raise BadInput(f"timm:{name} takes {config.input_size[0]} colours, not 3: choose another network")
     return config
 
 
@@ -130,6 +126,20 @@ def _classifiers(config: Any) -> tuple[str, ...]:
 
 def _cut(model: Any) -> Any:
     model.reset_classifier(0)
+    return model
+
+
+def _random(timm: Any, name: str) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return _cut(timm.create_model(name, pretrained=False))
+
+
+def _from_file(timm: Any, name: str, config: Any, weights: Path) -> Any:
+    model = timm.create_model(name, pretrained=False)
+    whole = set(model.state_dict())
+    spare = [*(whole - set(_cut(model).state_dict())), *(f"{layer}." for layer in _classifiers(config))]
+    load_into(model, read_state(weights), spare, f"the weights of {str(weights)!r} for timm:{name}")
     return model
 
 

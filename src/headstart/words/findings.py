@@ -17,8 +17,9 @@
 
 Duplicates are usable files of exactly equal content. within_class: training files of one class, `files` = how many
 could go; across_classes: training files with different labels, `files` = all of them; across_splits: `files` = test
-files that equal a training file. Counts are complete; `listed` holds at most 100 groups of at most 20 paths, and at
-most 10 000 files that are left out. Paths are relative to `path`, those of another test folder begin with its name.
+files that equal a training file. Counts are complete; `listed` holds at most 100 groups of at most 20 paths (the
+first and the last among them), and at most 10 000 files that are left out. Paths are relative to `path`, those of
+another test folder begin with its name.
 """
 
 from __future__ import annotations
