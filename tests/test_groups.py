@@ -304,3 +304,13 @@ def test_folds_of_several_labels_are_stratified() -> None:
     shares = np.array([[indicator[fold == f, label].sum() for f in range(5)] for label in range(8)])
     assert (shares.max(axis=1) - shares.min(axis=1) <= 1 + indicator.sum(axis=0) * 0.04).all()
     assert np.bincount(fold).max() - np.bincount(fold).min() <= 12
+
+
+@given(st.integers(2, 7), st.integers(0, 9), st.lists(st.integers(0, 4), min_size=1, max_size=80))
+def test_samples_without_groups_are_dealt_as_groups_of_one_would_be(
+    k: int, seed: int, labels: list[int]
+) -> None:
+    targets = np.array(labels, np.int32)
+    alone = np.full(len(labels), -1, np.int32)
+    of_one = np.concatenate([alone[1:], [0]]).astype(np.int32)  # a group of one sample takes the general way
+    assert np.array_equal(folds(targets, k, alone, seed), folds(targets, k, of_one, seed))

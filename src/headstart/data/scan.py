@@ -124,7 +124,7 @@ def _listed(root: str, kind: Kind | None) -> _Listing:
             root, kind, IMAGES if kind == "image" else ALL, f"{kind}s, as asked for", kind == "video"
         )
     found = _list(root, "image", ALL, "", False)
-    films = sum(map(is_film, found.listing))
+    films = sum(map(is_film, found.listing)) if found.walk.films else 0
     if films and 2 * films >= len(found.listing):
         whole = films == len(found.listing)
         why = "videos, by their extensions"

@@ -38,6 +38,7 @@ class Walk:
         self.extensions = extensions
         self.skipped: list[Skipped] = []
         self.unlisted = 0
+        self.films = 0  # files that are videos by their extension, among all that were listed
 
     def skip(self, path: str, reason: str) -> None:
         if len(self.skipped) < LISTED:
@@ -98,10 +99,11 @@ class Walk:
         try:
             if entry.is_dir():  # asks the disk about links only, as does is_file
                 folders.append(name)
-            elif name.rpartition(".")[2].lower() not in self.extensions:
+            elif (ending := name.rpartition(".")[2].lower()) not in self.extensions:
                 self.skip(lead + name, self._foreign(name))
             elif entry.is_file():
                 files.append(name)
+                self.films += ending in FILMS
             else:
                 self.skip(lead + name, "a broken link" if entry.is_symlink() else "not a regular file")
         except OSError as error:

@@ -41,7 +41,10 @@ class Table:
 
     def done(self) -> NDArray[np.bool_]:
         """Rows that are in every cache: bool [n]."""
-        return self.has(np.arange(len(self.samples)))
+        result = np.ones(len(self.samples), bool)
+        for cache in self.caches.values():
+            result &= cache.done
+        return result
 
     def has(self, rows: Indices) -> NDArray[np.bool_]:
         """Which of some rows are in every cache: bool [m]."""

@@ -18,6 +18,7 @@ from headstart.heads.ridge import Array
 from headstart.heads.statistics import FoldStatistics
 from headstart.learn.candidates import Candidate, Spec, held_out_discriminant, judged
 from headstart.learn.products import Products
+from headstart.learn.truth import Truth
 from headstart.words.task import LabelKind
 
 LANDMARKS = 1024
@@ -66,29 +67,29 @@ class Landmarks:
         return (self.kernel(products, norms, self._norms) @ self._root).astype(np.float32)
 
     def feed(
-        self, fetch: Fetch, rows: NDArray[np.int64], indicator: Array, folds: NDArray[np.integer], keep: int
+        self, fetch: Fetch, rows: NDArray[np.int64], truth: Truth, folds: NDArray[np.integer], keep: int
     ) -> Iterator[int]:
         """Take in the rows that are new, a piece at a time; yields how many were. Row i is sample i of the run."""
         while self.consumed < len(rows):
             some = slice(self.consumed, min(self.consumed + 512, len(rows)))
             z = self.coordinates([fetch(block, rows[some]) for block in self.blocks])
-            self.statistics.add(z, indicator[some], folds[some] % _FOLDS)
+            self.statistics.add(z, truth[some], folds[some] % _FOLDS)
             if self.consumed < keep:
                 self._held.append(z[: keep - self.consumed])
             self.consumed = some.stop
             yield some.stop - some.start
 
     def candidates(
-        self, indicator: Array, folds: NDArray[np.integer], heads: Sequence[str], labels: LabelKind
+        self, truth: Truth, folds: NDArray[np.integer], heads: Sequence[str], labels: LabelKind
     ) -> Iterator[Candidate]:
         """The heads on what was fed so far; evidence on the first samples, which were kept."""
         held = np.concatenate(self._held).astype(np.float64)
-        known = Known(self.blocks, indicator[: len(held)], labels)
+        known = Known(self.blocks, truth[: len(held)], labels)
         own = folds[: len(held)] % _FOLDS
         fit, mean = self.statistics.solve(self._penalty(held, known), held, own)
         spec = Spec(self._given)
         if "ridge" in heads:
-            prior = indicator[: self.consumed].mean(axis=0) - (0.5 if labels == "multi" else 0.0)
+            prior = truth.counts(self.consumed) / self.consumed - (0.5 if labels == "multi" else 0.0)
             weights, offset = self._root @ fit.coefficients, prior - mean @ fit.coefficients
             yield judged(known, "ridge", spec, self.kernel, weights, offset, fit.held_out + prior)
         if "lda" in heads and labels == "single":

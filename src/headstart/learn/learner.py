@@ -16,8 +16,9 @@ from headstart.learn.features import Features
 from headstart.learn.pool import Choice, Pool
 from headstart.learn.predictor import Predictor
 from headstart.learn.snapshot import Progressed, Snapshot
-from headstart.learn.solver import Refold, Solver
+from headstart.learn.solver import DUAL, Refold, Solver
 from headstart.learn.stream import Job, Stream, jobs
+from headstart.learn.truth import Truth
 from headstart.words.clock import Budget, Clock
 from headstart.words.config import Config
 from headstart.words.scoring import score
@@ -36,7 +37,7 @@ class Learner:
     def __init__(
         self,
         features: Features,
-        indicator: NDArray[np.uint8],
+        truth: Truth,
         folds: NDArray[np.integer],
         config: Config,
         clock: Clock,
@@ -45,16 +46,15 @@ class Learner:
         workers: int,
         refold: Refold | None = None,
     ) -> None:
-        """indicator [n, classes] and folds [n] are in the order of the run, as the rows of `features`.
+        """truth (of n samples) and folds [n] are in the order of the run, as the rows of `features`.
 
         workers: threads that compute features; 0 = none beside the caller's, one batch at a time.
         refold: from tiny pixels [m, dim] of some rows [m] to new folds [n], or None where the old are right.
         """
         self._features, self._config, self._clock, self._budget = features, config, clock, budget
         self._labels, self._workers, self._refold = labels, workers, refold
-        known = indicator.astype(np.float64)
-        self._solver = Solver(features, known, folds, config, labels, clock, budget)
-        self._predictor = Predictor(features, indicator.shape[1], labels, clock, budget)
+        self._solver = Solver(features, truth, folds, config, labels, clock, budget)
+        self._predictor = Predictor(features, truth.classes, labels, clock, budget)
         self._pool = Pool(config.members)
         self._published: Choice | None = None
         self._ensemble: Ensemble | None = None
@@ -78,7 +78,7 @@ class Learner:
     def _jobs(self, number: int) -> Iterator[Job]:
         passing = self._features.passes[number]
         batch = max(1, max(4, min(32, _AREA // passing.pixels**2)) // passing.frames)
-        train, tests = np.arange(len(self._solver.indicator)), np.arange(len(self._predictor))
+        train, tests = np.arange(len(self._solver.truth)), np.arange(len(self._predictor))
         if number == 0:
             first, early = self._first()
             # Whatever the first prediction waits for comes first, in small batches that workers share.
@@ -88,14 +88,14 @@ class Learner:
 
     def _first(self) -> tuple[int, int]:
         """How many training and test samples the first prediction waits for."""
-        classes = int((self._solver.indicator.sum(axis=0) > 0).sum())
+        classes = int((self._solver.truth.counts() > 0).sum())
         wanted = self._config.first_per_class * classes
-        train = min(len(self._solver.indicator), max(min(wanted, max(classes, _FIRST)), 8))
+        train = min(len(self._solver.truth), max(min(wanted, max(classes, _FIRST)), 8))
         return train, min(len(self._predictor), self._config.first_test)
 
     def _pass(self, number: int, stream: Stream) -> Iterator[Snapshot | Progressed]:
         name = self._name(number)
-        total, done = len(self._solver.indicator) + len(self._predictor), 0
+        total, done = len(self._solver.truth) + len(self._predictor), 0
         first = sum(self._first()) if number == 0 else 0
         solved_at, solved_with = self._clock.now(), 0
         while not stream.ended and self._budget.left(self._clock) > 0:
@@ -153,7 +153,7 @@ class Learner:
                     break
         except np.linalg.LinAlgError:
             pass  # data without any spread: the candidates so far have to do
-        choice = self._pool.choose(self._solver.indicator[self._solver.usable], self._labels)
+        choice = self._pool.choose(self._solver.truth[self._solver.usable[:DUAL]], self._labels)
         if choice is None or not self._is_better(choice):
             return False
         self._published, self._standing = choice, True
@@ -165,7 +165,7 @@ class Learner:
         if self._published is None or not self._standing:
             return True
         common = min(len(choice.held_out), len(self._published.held_out))
-        truth = self._solver.indicator[self._solver.usable[:common]]
+        truth = self._solver.truth[self._solver.usable[:common]]
         return score(truth, choice.held_out[:common]) >= score(truth, self._published.held_out[:common])
 
     def _assembled(self, choice: Choice) -> Ensemble:

@@ -15,6 +15,7 @@ from headstart.learn.features import Features
 from headstart.learn.landmarks import Landmarks
 from headstart.learn.products import Products
 from headstart.learn.stream import Indices
+from headstart.learn.truth import Truth
 from headstart.words.clock import Budget, Clock
 from headstart.words.config import Config
 from headstart.words.task import LabelKind
@@ -34,16 +35,16 @@ class Solver:
     def __init__(
         self,
         features: Features,
-        indicator: Array,
+        truth: Truth,
         folds: NDArray[np.integer],
         config: Config,
         labels: LabelKind,
         clock: Clock,
         budget: Budget,
     ) -> None:
-        """indicator [n, classes] and folds [n] are in the order of the run, as the rows of `features`."""
+        """truth (of n samples) and folds [n] are in the order of the run, as the rows of `features`."""
         self._features, self._config, self._labels = features, config, labels
-        self.indicator, self._folds = indicator, folds
+        self.truth, self._folds = truth, folds
         self._clock, self._budget = clock, budget
         self.products: dict[str, Products] = {}
         self.usable: Indices = np.zeros(0, np.int64)
@@ -94,7 +95,7 @@ class Solver:
             yield from self._on_all_pairs(number, complete, samples)
 
     def _on_all_pairs(self, number: int, complete: bool, samples: int) -> Iterator[Candidate]:
-        few = not complete and samples < _FEW * self.indicator.shape[1]
+        few = not complete and samples < _FEW * self.truth.classes
         every = specs_for(self._labels)
         wide = [spec for spec in every if spec.kernel == WIDE]
         specs: Sequence[Spec] = every if complete else wide if few else every[:2]
@@ -143,18 +144,18 @@ class Solver:
         products: Matrix = np.sum([p for p, _ in pairs], axis=0)
         norms: Matrix = np.sum([n for _, n in pairs], axis=0)
         rows = self.usable[:samples]
-        known = self.indicator[rows]
+        known = self.truth[rows]
         folds = _halves(known) if few else self._folds[rows]
         dim = sum(self._features.dims[block] for block in blocks)
         return Problem(tuple(blocks), products, norms, dim, known, folds, self._labels)
 
     def _at_landmarks(self, number: int, complete: bool) -> Iterator[Candidate]:
         ready = self._ready[number]
-        known, folds = self.indicator[ready], self._folds[ready]
+        known, folds = self.truth.take(ready), self._folds[ready]
         for blocks in self._marked(number, complete):
             if blocks not in self._landmarks:
                 own = [self.products[block] for block in blocks]
-                self._landmarks[blocks] = Landmarks(blocks, own, WIDE, self.indicator.shape[1])
+                self._landmarks[blocks] = Landmarks(blocks, own, WIDE, self.truth.classes)
             marks = self._landmarks[blocks]
             for fed in marks.feed(self._fetch, ready, known, folds, DUAL):
                 self._clock.charge("statistics", "landmarks", 0, fed)

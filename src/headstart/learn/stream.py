@@ -8,6 +8,7 @@ them can outlive the run (docs/decisions/002-workers.md).
 from __future__ import annotations
 
 import atexit
+import heapq
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -39,12 +40,18 @@ class Failure:
 
 def jobs(passing: int, train: Indices, test: Indices, batch: int) -> Iterator[Job]:
     """Both splits in batches, interleaved so that they end together: rows in the order given."""
-    parts = [("train", train[i : i + batch]) for i in range(0, len(train), batch)]
-    others = [("test", test[i : i + batch]) for i in range(0, len(test), batch)]
-    keyed = [((i + 1) / (len(parts) + 1), 0, part) for i, part in enumerate(parts)]
-    keyed += [((i + 1) / (len(others) + 1), 1, part) for i, part in enumerate(others)]
-    for _, _, (split, rows) in sorted(keyed, key=lambda entry: entry[:2]):
+    both = heapq.merge(
+        _places("train", train, batch), _places("test", test, batch), key=lambda entry: entry[0]
+    )
+    for _, split, rows in both:
         yield Job(passing, split, rows)
+
+
+def _places(split: str, rows: Indices, batch: int) -> Iterator[tuple[float, str, Indices]]:
+    """Each batch with the share of its split that ends with it; a million rows are not cut up at once."""
+    count = -(-len(rows) // batch)
+    for number in range(count):
+        yield (number + 1) / (count + 1), split, rows[number * batch : (number + 1) * batch]
 
 
 class Stream:

@@ -31,7 +31,6 @@ _FORMAT = 1
 _LARGEST = float(np.finfo(np.float16).max)
 _ROWS_AT_ONCE = 1024
 _FILES_LOOKED_AT = 1000
-_PATHS_AT_ONCE = 4096
 
 
 class FeatureCache:
@@ -202,9 +201,8 @@ def fingerprint(samples: Samples, graph: str) -> str:
     """
     paths, count = samples.paths, len(samples)
     digest = hashlib.sha256(f"{_FORMAT} {graph} {count}\n".encode())
-    for start in range(0, count, _PATHS_AT_ONCE):
-        part = "\0".join(paths[start : start + _PATHS_AT_ONCE]) + "\0"
-        digest.update(part.encode("utf-8", "surrogatepass"))
+    for part in samples.content():
+        digest.update(part)
     looked_at = min(count, _FILES_LOOKED_AT)
     for place in range(looked_at):
         digest.update(_state(os.path.join(samples.root, paths[place * count // looked_at])))
