@@ -13,9 +13,19 @@ HeadstartError
 
 from __future__ import annotations
 
+import unicodedata
+
+
+def printable(text: str) -> str:
+    """Text from files and their names on one line: a terminal must not take it for commands."""
+    return "".join(c if unicodedata.category(c) != "Cc" else repr(c)[1:-1] for c in text)
+
 
 class HeadstartError(Exception):
     """Any failure that headstart explains in one sentence."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class BadInput(HeadstartError):

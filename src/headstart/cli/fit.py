@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.cli.progress import Progress, ProgressEvent, is_live
-from headstart.errors import BadBudget, BadConfig, BadInput
+from headstart.errors import BadBudget, BadConfig, BadInput, printable
 from headstart.words.clock import Budget, CpuClock, WallClock
 
 if TYPE_CHECKING:
     from headstart.learn.snapshot import Progressed, Snapshot
     from headstart.words.task import Task
 
-_GRACE = 0.8  # seconds after T in which the run ends by itself; then it is ended
+_GRACE = 0.6  # seconds after T in which the run ends by itself; then it is ended
 _PAGE = 0.25  # so long after T the report is still begun; later `headstart report` makes it
 
 
@@ -170,8 +170,8 @@ class _View:
 def _found(task: Task) -> str:
     test = f", {len(task.test)} to predict" if task.test else ""
     skipped = f", {len(task.skipped)} files left out" if task.skipped else ""
-    notes = "".join(f"\n  {note}" for note in task.notes)
-    return f"{task.name}: {len(task.train)} {task.kind}s of {len(task.classes)} classes{test}{skipped}{notes}"
+    notes = "".join(f"\n  {printable(note)}" for note in task.notes)
+    return f"{printable(task.name)}: {len(task.train)} {task.kind}s of {len(task.classes)} classes{test}{skipped}{notes}"
 
 
 class _Watchdog:

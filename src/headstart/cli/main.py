@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
-from headstart.errors import BadInput, HeadstartError
+from headstart.errors import BadInput, HeadstartError, printable
 from headstart.learn.threads import NAMES
 from headstart.version import __version__
 
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         kind = type(error).__name__
         print(
-            f"headstart: failed unexpectedly ({kind}: {error}); what was published before stands. This is a fault "
+            f"headstart: failed unexpectedly ({kind}: {printable(str(error))}); what was published before stands. This is a fault "
             "of headstart's: HEADSTART_TRACEBACK=1 shows where",
             file=sys.stderr,
         )
@@ -72,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """The console script: leaves at once, also where a worker thread is still inside of a network."""
+    if not sys.warnoptions:  # libraries warn of odd files; what matters is said in skipped.csv
+        warnings.simplefilter("ignore")
     code = main()
     try:
         sys.stdout.flush()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from headstart.errors import BadInput
+from headstart.errors import BadInput, printable
 
 if TYPE_CHECKING:
     from headstart.model import Prediction
@@ -49,9 +49,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         count = 0
         for count, prediction in enumerate(predictions, 1):  # noqa: B007
-            print(f"{prediction.confidence:.3f}  {prediction.label or '-'}  {prediction.path}")
+            print(f"{prediction.confidence:.3f}  {prediction.label or '-'}  {printable(prediction.path)}")
     for bad in skipped:
-        print(f"skipped: {bad.path}: {bad.reason}", file=sys.stderr)
+        print(f"skipped: {printable(bad.path)}: {bad.reason}", file=sys.stderr)
     if options.json:
         document: dict[str, object] = {"labelled": count, "skipped": [vars_of(bad) for bad in skipped]}
         if options.csv:
