@@ -24,8 +24,8 @@ def typed_exports() -> set[str]:
 
 def test_the_public_names_are_those_that_are_documented() -> None:
     assert set(headstart.__all__) == {
-        "Config", "HeadstartError", "Model", "Prediction", "Snapshot", "Stage",
-        "__version__", "fit", "load", "watch",
+        "Config", "HeadstartClassifier", "HeadstartError", "Model", "Prediction", "Snapshot", "Stage",
+        "__version__", "fit", "inspect", "load", "watch",
     }  # fmt: skip
 
 

@@ -171,7 +171,8 @@ def _found(task: Task) -> str:
     test = f", {len(task.test)} to predict" if task.test else ""
     skipped = f", {len(task.skipped)} files left out" if task.skipped else ""
     notes = "".join(f"\n  {printable(note)}" for note in task.notes)
-    return f"{printable(task.name)}: {len(task.train)} {task.kind}s of {len(task.classes)} classes{test}{skipped}{notes}"
+    count = f"{len(task.train)} {task.kind}s of {len(task.classes)} classes"
+    return f"{printable(task.name)}: {count}{test}{skipped}{notes}"
 
 
 class _Watchdog:

@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         kind = type(error).__name__
         print(
-            f"headstart: failed unexpectedly ({kind}: {printable(str(error))}); what was published before stands. This is a fault "
-            "of headstart's: HEADSTART_TRACEBACK=1 shows where",
+            f"headstart: failed unexpectedly ({kind}: {printable(str(error))}); what was published before stands. "
+            "This is a fault of headstart's: HEADSTART_TRACEBACK=1 shows where",
             file=sys.stderr,
         )
         return 1
