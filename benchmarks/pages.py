@@ -124,8 +124,12 @@ def _one_set(name: str, rows: Rows) -> str:
         first = round(row["first_seconds"], 2)
         cells = [f"{_bold(f'{first:.2f}', first == quickest)}, {row['first_score']:.3f}"]
         for measure, digits, sign in _COLUMNS:
-            top = max(sign * round(other[measure], digits) for other in rows.values())
+            known = [other[measure] for other in rows.values() if other[measure] == other[measure]]
+            top = max((sign * round(value, digits) for value in known), default=0.0)
             mean, deviation = (round(value, digits) for value in row.values[measure])
+            if mean != mean:  # runs from before this was measured
+                cells.append("–")
+                continue
             spread = f" ± {deviation:.{digits}f}" if row.n > 1 else ""
             cells.append(_bold(f"{mean:.{digits}f}", sign * mean == top) + spread)
         cells += [f"{row['peak_mb']:.0f}", str(row.n)]

@@ -28,7 +28,7 @@ MEASURES = (
     "wall_seconds",
     "peak_mb",
 )
-_PACKAGES = ("headstart", "numpy", "onnxruntime", "pillow", "scipy", "scikit-learn", "torch")
+_PACKAGES = ("headstart", "numpy", "onnxruntime", "pillow", "scipy", "scikit-learn", "torch", "av")
 _POINTS = 40  # of a curve that is kept
 _MOST = 200_000  # bytes of each file
 

@@ -20,9 +20,10 @@ from headstart.backbones.table import BACKBONES
 from headstart.errors import BadInput, Busy
 from headstart.learn.snapshot import Progressed, Snapshot
 from headstart.words.clock import Budget, CostClock
-from headstart.words.config import HEADS, Config, Stage
-from headstart.words.costs import Cost, CostTable
+from headstart.words.config import Config, Stage
+from headstart.words.costs import CostTable
 from headstart.words.scoring import score
+from invented import invented
 
 STAGES = (
     Stage("pixels", 32, ("rgb16",)),
@@ -37,13 +38,7 @@ PLAIN = Config(
 
 def table() -> CostTable:
     """Invented costs of all that a run of CONFIG charges for."""
-    found = [Cost("predict", "test", 0, 0.002, 1e-5), Cost("statistics", "landmarks", 0, 0.001, 1e-5)]
-    found += [Cost("solve", head, 0, 0.02, 1e-5) for head in HEADS]
-    for pixels in (32, 64):
-        found += [Cost("decode", split, pixels, 0.0, 1e-3 * pixels / 64) for split in ("train", "test")]
-        found += [Cost("forward", name, pixels, 0.002, 2e-3 * pixels / 64) for name in BACKBONES]
-    found += [Cost("products", block, 0, 0.001, 1e-5) for stage in STAGES for block in stage.blocks]
-    return CostTable(tuple(found))
+    return invented(list(BACKBONES), (32, 64))
 
 
 def simulated(

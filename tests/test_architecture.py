@@ -18,8 +18,8 @@ FLOORS = (
     ("transfer", "meta"),
     ("model",),
     ("running",),
-    ("api", "export", "inspection", "challenge", "bench"),
-    ("estimator",),
+    ("api", "export", "inspection"),
+    ("challenge", "bench", "estimator"),
     ("report",),
     ("cli",),
 )

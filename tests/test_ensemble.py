@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.heads.ensemble import Ensemble, Member, average, choose
+from headstart.heads.ensemble import Ensemble, Member, average, choose, grow
 from headstart.heads.kernel import Kernel, Matrix, unit
 from headstart.learn.candidates import SPECS, Candidate, Problem, candidates
 from headstart.words.config import HEADS
+from headstart.words.scoring import score
 from headstart.words.task import LabelKind
 
 DIMS = {"a": 6, "b": 9}
@@ -114,3 +116,37 @@ def test_the_best_are_chosen_once_each_and_no_kind_takes_more_than_half_while_ot
         others = sum(min(kinds.count(other), most) for other in set(kinds) - {kind})
         if others >= members // 2:
             assert sum(kinds[i] == kind for i in chosen) <= most
+
+
+@given(st.integers(1, 9), st.integers(1, 6), st.integers(0, 99))
+def test_a_grown_average_scores_at_least_as_much_as_its_best_member(
+    count: int, members: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    truth = np.eye(3)[np.arange(24) % 3]
+    held_out = [
+        np.exp(truth * rng.uniform(0, 2) + rng.normal(size=truth.shape)).astype(np.float32)
+        for _ in range(count)
+    ]
+    evidence = [score(truth, one) for one in held_out]
+    chosen = grow(held_out, truth, evidence, members)
+    assert 1 <= len(chosen) <= min(members, count) and len(set(chosen)) == len(chosen)
+    assert evidence[chosen[0]] == max(evidence)
+    along = [
+        score(truth, np.sum([held_out[i] for i in chosen[:n]], axis=0)) for n in range(1, len(chosen) + 1)
+    ]
+    assert all(later > earlier for earlier, later in pairwise(along))
+
+
+def test_a_member_that_errs_elsewhere_is_taken_before_one_that_errs_alike() -> None:
+    """By hand: the second best repeats the first's mistake (sample 0), the third is right there."""
+    truth = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], np.float64)
+    one = np.array([[0.4, 0.6], [0.9, 0.1], [0.3, 0.7], [0.5, 0.5]], np.float32)
+    alike = np.array([[0.35, 0.65], [0.9, 0.1], [0.3, 0.7], [0.45, 0.55]], np.float32)
+    other = np.array([[0.9, 0.1], [0.45, 0.55], [0.2, 0.8], [0.5, 0.5]], np.float32)
+    evidence = [score(truth, posteriors) for posteriors in (one, alike, other)]
+    assert grow([one, alike, other], truth, [evidence[0], evidence[1], evidence[2] - 1], 2) == [0, 2]
+
+
+def test_nothing_grows_from_nothing() -> None:
+    assert grow([], np.zeros((0, 2)), [], 5) == []

@@ -51,7 +51,7 @@ def test_videos_are_told_apart_by_their_motion(films: Path, short: Path, tmp_pat
     assert "40 videos of 4 classes, 16 to predict" in done.stderr
     assert only_object(done)["evidence"] > 0.9
     found = rows(run / "predictions.csv")
-    assert len(found) == 16 and right(found) > 0.7, "chance is a quarter"
+    assert len(found) == 16 and right(found) > 0.6, "chance is a quarter"
     call("predict", run, films / "test", "--csv", tmp_path / "again.csv")
     for one, other in zip(found, rows(tmp_path / "again.csv"), strict=True):
         assert one["path"] == other["path"] and one["label"] == other["label"]
@@ -236,3 +236,21 @@ def test_stages_that_do_not_fit_the_data_are_refused(films: Path, tmp_path: Path
             "fit", tmp_path / "data", "--config", tmp_path / "config.json", "--out", tmp_path / "r", code=2
         )
         assert words in done.stderr
+
+
+def test_the_same_file_in_two_classes_and_a_class_with_one_file_are_learnt_around(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for number, label in enumerate(("red", "green", "lonely")):
+        (data / label).mkdir(parents=True)
+        for place in range(1 if label == "lonely" else 8):
+            picture = np.full((24, 24, 3), 128, np.uint8)
+            picture[place : place + 12, :12, number] = 250
+            Image.fromarray(picture).save(data / label / f"{place}.png")
+    (data / "green" / "twin.png").write_bytes((data / "red" / "0.png").read_bytes())
+    (tmp_path / "small.json").write_text(SMALL.to_json())
+    run = tmp_path / "run"
+    call("fit", data, "--budget", "20s", "--config", tmp_path / "small.json", "--out", run)
+    assert headstart.load(run).classes == ("green", "lonely", "red")
+    found = only_object(call("inspect", data, "--json"))
+    assert "twin.png" in json.dumps(found), "inspect names files that are equal across classes"
+    assert right([{"path": p.path, "label": p.label} for p in headstart.load(run).predict(data)]) > 0.8

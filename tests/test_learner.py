@@ -18,22 +18,13 @@ from headstart.learn.snapshot import Snapshot
 from headstart.learn.truth import Truth
 from headstart.words.clock import Budget, CostClock
 from headstart.words.config import Config, Stage
-from headstart.words.costs import Cost, CostTable
 from headstart.words.meter import Meter
 from headstart.words.scoring import score
 from headstart.words.task import Samples, Skipped
+from invented import invented
 
 DIM = 24
 CONFIG = Config(stages=(Stage("net", 64, ("head",)), Stage("net", 128, ("head",))), first_test=10)
-
-
-def table() -> CostTable:
-    rows = [Cost(kind, "net", px, 0.01, 0.001 * px / 64) for kind in ("forward",) for px in (64, 128)]
-    rows += [Cost("decode", s, px, 0.0, 0.0005) for s in ("train", "test") for px in (64, 128)]
-    rows += [Cost("products", f"net@{px}/head", 0, 0.001, 0.0) for px in (64, 128)]
-    rows += [Cost("solve", head, 0, 0.002, 1e-5) for head in ("means", "neighbours", "ridge", "lda")]
-    rows += [Cost("statistics", "landmarks", 0, 0.001, 1e-5), Cost("predict", "test", 0, 0.001, 1e-5)]
-    return CostTable(tuple(rows))
 
 
 class Made:
@@ -68,7 +59,7 @@ class Made:
         return {"head": self.views[images.shape[1]][code[:, 0] * 65536 + code[:, 1] * 256 + code[:, 2]]}
 
     def run(self, budget: float = 1200.0, workers: int = 0, config: Config = CONFIG) -> list[Snapshot]:
-        clock = CostClock(table())
+        clock = CostClock(invented(["net"], (64, 128)))
         dims = {block: DIM for stage in config.stages for block in stage.blocks}
         features = Features(passes(config), self.splits, {"net": self.network}, dims, self.decoder,
                             self.folder, dict.fromkeys(self.splits, "x"), clock, Meter())  # fmt: skip

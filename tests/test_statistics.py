@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -99,3 +100,31 @@ def test_a_class_that_has_no_sample_yet_has_a_mean_of_nought() -> None:
     statistics.add(features, wider, folds)
     fit, _ = statistics.solve(1.0, features, folds)
     assert np.isfinite(fit.held_out).all() and (fit.class_means[3] == 0).all() and fit.counts[3] == 0
+
+
+@pytest.mark.parametrize("classes", [5, 150])
+def test_sums_by_class_are_those_of_the_product(classes: int) -> None:
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(60, 7)), rng.integers(0, classes, 60)
+    statistics = FoldStatistics(7, classes, 3)
+    statistics.add(features, np.eye(classes)[labels], np.arange(60) % 3)
+    for fold in range(3):
+        rows = np.arange(60) % 3 == fold
+        np.testing.assert_allclose(
+            statistics.by_class[fold], features[rows].T @ np.eye(classes)[labels[rows]], atol=1e-9
+        )
+
+
+def test_class_means_can_be_left_out() -> None:
+    rng = np.random.default_rng(0)
+    features, indicator, folds = (
+        rng.normal(size=(30, 4)),
+        np.eye(3)[np.arange(30) % 3],
+        np.arange(30) // 3 % 3,
+    )
+    statistics = FoldStatistics(4, 3, 3)
+    statistics.add(features, indicator, folds)
+    whole, _ = statistics.solve(1.0, features, folds)
+    bare, _ = statistics.solve(1.0, features, folds, by_class=False)
+    np.testing.assert_array_equal(whole.held_out, bare.held_out)
+    assert bare.class_means.size == 0 and whole.class_means.shape == (3, 3)

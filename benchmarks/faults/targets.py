@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from benchmarks.faults import seeds
+from benchmarks.faults import autodl, seeds
 from benchmarks.faults.seeds import Seeds
 from headstart.data.images import MAX_PIXELS, decode, peek
 from headstart.words.task import Skipped
@@ -151,6 +151,7 @@ TARGETS = {
             "video", seeds.videos, clip, needs=_VIDEO, tokens=(b"moov", b"mdat", b"RIFF", b"idx1", b"\0\0\1")
         ),
         Target("table", seeds.tables, table, needs=("headstart.data.labels",), tokens=_CSV),
+        Target("autodl", autodl.seeds, autodl.check, ".autodl", autodl.TOKENS),
         Target(
             "animation", seeds.animations, clip, needs=_VIDEO[:1], tokens=(b"ANMF", b"fcTL", b"!\xf9\4", b";")
         ),

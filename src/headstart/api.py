@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -24,6 +24,9 @@ from headstart.store.run import RunFolder
 from headstart.words.clock import Budget, Clock, WallClock
 from headstart.words.config import Config
 from headstart.words.task import Kind, LabelKind, Samples, Task
+
+if TYPE_CHECKING:
+    from headstart.data.autodl.dataset import AutoDL
 
 PathLike = str | os.PathLike[str]
 Source = PathLike | Sequence[Any] | NDArray[Any]
@@ -145,6 +148,7 @@ def watch(
 def run(request: Request) -> Iterator[Snapshot | Progressed | Task]:
     """The whole run: the Task that was found, then progress and every snapshot after it was published."""
     clock = request.clock or WallClock()
+    clock.charge("start", "process", 0, 1)
     task, pictures = _task(request)
     yield task
     config = request.config
@@ -158,7 +162,7 @@ def run(request: Request) -> Iterator[Snapshot | Progressed | Task]:
         yield from work.events()
 
 
-def _with_backbone(request: Request, task: Task, pictures: Pictures | None) -> Config:
+def _with_backbone(request: Request, task: Task, pictures: Pictures | AutoDL | None) -> Config:
     """The plan with the network that was asked for, which is exported first where it is not yet."""
     from headstart.backbones.cached import PREFIX
     from headstart.transfer.timm_export import prepare
@@ -176,17 +180,37 @@ def _with_backbone(request: Request, task: Task, pictures: Pictures | None) -> C
     return with_backbone(default_plan(task, pictures), row.name, outputs, pixels)
 
 
-def _task(request: Request) -> tuple[Task, Pictures | None]:
+def _task(request: Request) -> tuple[Task, Pictures | AutoDL | None]:
     """The task, and its samples that are in memory."""
     if not isinstance(request.path, (str, os.PathLike)):
         return _from_python(request, request.path)
     if request.labels is not None:
         raise BadInput("labels go with a list of samples; a folder's or a list's labels are in itself.")
+    if _is_autodl(request.path):
+        from headstart.data.autodl.dataset import open_dataset
+
+        data = open_dataset(request.path, kind=request.kind, label_kind=request.label_kind)
+        if request.test is not None:
+            raise BadInput("data in the challenge's format bring their own test split: leave out `test`.")
+        return data.task, data
     task = scan(request.path, kind=request.kind, labels=request.label_kind)
     return _with_test(task, request.test)
 
 
-def _with_test(task: Task, test: Source | None) -> tuple[Task, Pictures | None]:
+def _is_autodl(path: PathLike) -> bool:
+    """Whether a folder is in the challenge's format, or holds one that is; its reader is loaded only then."""
+    try:
+        ending = (os.fspath(path).rstrip("/\\"), *os.listdir(path))
+    except OSError:
+        return False  # the scan says what is wrong
+    if not any(name.endswith(".data") for name in ending):
+        return False
+    from headstart.data.autodl.layout import is_autodl
+
+    return is_autodl(path)
+
+
+def _with_test(task: Task, test: Source | None) -> tuple[Task, Pictures | AutoDL | None]:
     if test is None:
         return task, None
     if isinstance(test, (str, os.PathLike)):
@@ -196,7 +220,7 @@ def _with_test(task: Task, test: Source | None) -> tuple[Task, Pictures | None]:
     return replace(task, test=Samples("", pictures.names)), pictures
 
 
-def _from_python(request: Request, what: Any) -> tuple[Task, Pictures | None]:
+def _from_python(request: Request, what: Any) -> tuple[Task, Pictures | AutoDL | None]:
     """The task that samples and labels from Python state."""
     if request.labels is None:
         raise BadInput("a list of samples needs `labels`, one for each.")

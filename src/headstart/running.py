@@ -7,24 +7,26 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart import model as models
-from headstart.backbones.probe import choose_precision
+from headstart.backbones.probe import choose_precision, cost_name, told_precision
 from headstart.backbones.session import Session, open_session
 from headstart.backbones.table import Precision, digest, find
 from headstart.backbones.temporal import STATISTICS, dim, parted
 from headstart.data import films, videos
 from headstart.data.arrays import Pictures
+from headstart.data.effort import Efforts
 from headstart.data.groups import folds, folds_multi, merge, name_groups, near_duplicates
 from headstart.data.images import peek
 from headstart.data.kinds import is_film
 from headstart.data.order import balanced, balanced_multi
 from headstart.data.squares import Squares
 from headstart.errors import BadConfig
+from headstart.heads.ensemble import Ensemble
 from headstart.heads.thresholds import thresholds
 from headstart.learn.features import Features
 from headstart.learn.learner import Learner
@@ -36,10 +38,13 @@ from headstart.store.curve import CurveRow
 from headstart.store.evidence import Evidence
 from headstart.store.run import RunFolder
 from headstart.version import __version__
-from headstart.words.clock import Budget, Clock, CpuClock
+from headstart.words.clock import Budget, Clock, CostClock, CpuClock
 from headstart.words.config import Config, Stage
 from headstart.words.meter import Meter
 from headstart.words.task import Samples, Skipped, Task
+
+if TYPE_CHECKING:
+    from headstart.data.autodl.dataset import AutoDL
 
 _NAMED = 100_000  # samples: the names of more take longer to read than the first prediction
 _LOOKED_AT = 16  # files whose size the plan is made from
@@ -57,7 +62,7 @@ class Run:
         config: Config | None = None,
         seed: int | None = None,
         workers: int | None = None,
-        pictures: Pictures | None = None,
+        pictures: Pictures | AutoDL | None = None,
     ) -> None:
         """pictures: samples of the task that are in memory. For the rest see `api.Request`."""
         self.task, self.folder, self.clock, self.budget = task, folder, clock, budget
@@ -69,7 +74,7 @@ class Run:
         if seed is not None:
             self.config = replace(self.config, seed=seed)
         _check(self.config, task)
-        self.precision, why = _precision(self.config)
+        self.precision, why = _precision(self.config, clock)
         self._why = "; ".join(filter(None, [self.config.reason, why]))
         self._workers = os.cpu_count() or 1 if workers is None else workers
         self._targets, self._order = _ordered(task, self.config.seed)
@@ -84,6 +89,7 @@ class Run:
             self._squares.close()
             raise
         self._last: Snapshot | None = None
+        clock.charge("scan", "files", 0, len(task.train) + (len(task.test) if task.test is not None else 0))
 
     def _features(self) -> Features:
         stages = passes(self.config)
@@ -93,6 +99,9 @@ class Run:
             splits["test"] = (self.task.test, places)
         names = {stage.backbone for stage in self.config.stages}
         sessions: dict[str, Session] = {name: open_session(name, self.precision) for name in names}
+        labels = {name: cost_name(name, self.precision) for name in sorted(names)}
+        for label in labels.values():
+            self.clock.charge("start", label, 0, 1)
         dims = {
             block: dim(output, dict(find(stage.backbone).outputs)[parted(output)[0]])
             for stage in self.config.stages
@@ -112,6 +121,8 @@ class Run:
             marks,
             self.clock,
             self.meter,
+            Efforts(self.task.kind) if isinstance(self.clock, CostClock) else None,
+            labels,
         )
 
     def _folds(self, groups: NDArray[np.int32]) -> NDArray[np.int8]:
@@ -161,10 +172,12 @@ class Run:
                 snapshot.ensemble,
                 least,
             )
+            self.clock.charge("publish", "model", 0, _bytes(snapshot.ensemble))
         if snapshot.test is not None and self.task.test is not None:
             self.folder.write_predictions(
                 self.task.test.paths, self.task.classes, snapshot.test, self.task.labels, least
             )
+            self.clock.charge("publish", "predictions", 0, snapshot.test.size)
         self._last = snapshot
         self.folder.append_curve(
             CurveRow(
@@ -223,8 +236,8 @@ class Run:
             "started": self._started,
             "seconds": self.clock.now(),
             "cpu_seconds": self._cpu.now(),
-            "versions": _versions(),
-            "machine": _machine(self._workers),
+            "versions": versions(),
+            "machine": machine(self._workers),
             "config": asdict(self.config),
             "precision": self.precision,
             "why": self._why,
@@ -310,15 +323,25 @@ def _check_frames(stage: Stage, task: Task) -> None:
         raise BadConfig(f"{stage.name} tells how frames differ, but looks at one: set frames to 2 or more")
 
 
-def _precision(config: Config) -> tuple[Precision, str]:
-    """Of the weights, as configured or as a short probe finds; and why."""
+def _precision(config: Config, clock: Clock) -> tuple[Precision, str]:
+    """Of the weights, as configured or as a short probe finds, in a simulated run as its table says; and why."""
     if config.precision != "auto":
         return config.precision, ""
-    choice = choose_precision()
+    if isinstance(clock, CostClock):
+        choice = told_precision(clock.table)
+        clock.charge("start", "probe", 0, 1)
+    else:
+        choice = choose_precision()
     return choice.precision, choice.reason
 
 
-def default_plan(task: Task, pictures: Pictures | None = None) -> Config:
+def _bytes(ensemble: Ensemble) -> int:
+    """Of the numbers in a published model."""
+    weights = sum(member.weights.size * 4 for member in ensemble.members)
+    return weights + sum(fixed.nbytes for fixed in ensemble.landmarks.values())
+
+
+def default_plan(task: Task, pictures: Pictures | AutoDL | None = None) -> Config:
     """The configuration for what the data look like: a few files are looked at, none is decoded."""
     count = len(task.train)
     some = np.linspace(0, count - 1, min(count, _LOOKED_AT)).astype(int)
@@ -328,7 +351,8 @@ def default_plan(task: Task, pictures: Pictures | None = None) -> Config:
     return default_config(count, len(task.classes), sizes, task.kind)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of this package and of what its results depend on."""
     import onnxruntime
     import PIL
 
@@ -341,7 +365,8 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _machine(workers: int) -> dict[str, Any]:
+def machine(workers: int) -> dict[str, Any]:
+    """Processor, cores, memory in GiB (None: not known) and the threads that a run uses."""
     name = platform.processor() or platform.machine()
     memory = None
     try:

@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.cli.progress import Progress, ProgressEvent, is_live
 from headstart.errors import BadBudget, BadConfig, BadInput, printable
-from headstart.words.clock import Budget, CpuClock, WallClock
+from headstart.words.clock import Budget, Clock, CpuClock, WallClock
 
 if TYPE_CHECKING:
     from headstart.learn.snapshot import Progressed, Snapshot
     from headstart.words.task import Task
 
+_TABLE = "table:"
 _GRACE = 0.6  # seconds after T in which the run ends by itself; then it is ended
 _PAGE = 0.25  # so long after T the report is still begun; later `headstart report` makes it
 
@@ -51,7 +52,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="of all that is drawn at random (default 0)")
     parser.add_argument("--workers", type=int, help="worker threads (default: one per core)")
     parser.add_argument(
-        "--clock", choices=("wall", "cpu"), default="wall", help="what the budget counts (default wall)"
+        "--clock",
+        default="wall",
+        metavar="{wall,cpu,table:NAME|FILE}",
+        help="what the budget counts (default wall); a cost table (see calibrate) simulates the time",
     )
     parser.add_argument("--no-report", action="store_true", help="do not write report.html at the end")
 
@@ -59,10 +63,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs `fit`; returns the exit code."""
     wall = WallClock(already=_since_start())
-    clock = CpuClock() if options.clock == "cpu" else wall
+    clock = _clock(options.clock, wall)
     budget = Budget.parse(options.budget)
     if options.workers is not None and options.workers < 1:
         raise BadInput(f"--workers is {options.workers}, but at least one worker is needed")
+    simulated = options.clock.startswith(_TABLE)
+    if simulated and options.workers is not None:
+        raise BadInput(
+            "a run on a cost table has no worker threads, so that it is the same each time: no --workers"
+        )
     config_text = _read(options.config) if options.config else None
     from headstart import api
     from headstart.words.config import Config
@@ -76,14 +85,14 @@ def run(options: argparse.Namespace) -> int:
         options.test,
         config,
         clock,
-        options.workers,
+        0 if simulated else options.workers,
         kind=options.kind,
         label_kind=options.labels,
         seed=options.seed,
         backbone=options.backbone,
         weights=Path(options.weights) if options.weights else None,
     )
-    watchdog = _Watchdog(None if options.clock == "cpu" else wall, budget, options)
+    watchdog = _Watchdog(wall if options.clock == "wall" else None, budget, options)
     view = _View(budget)
     try:
         for event in api.run(request):
@@ -101,6 +110,17 @@ def run(options: argparse.Namespace) -> int:
         write_report(out)
     watchdog.done = True
     return _say(options, out)
+
+
+def _clock(which: str, wall: WallClock) -> Clock:
+    if which.startswith(_TABLE):
+        from headstart.challenge.calibrate_tables import load
+        from headstart.words.clock import CostClock
+
+        return CostClock(load(which.removeprefix(_TABLE)), workers=1)
+    if which not in ("wall", "cpu"):
+        raise BadInput(f"--clock is {which!r:.80}, but must be wall, cpu, table:NAME or table:FILE.json")
+    return CpuClock() if which == "cpu" else wall
 
 
 def _since_start() -> float:

@@ -18,6 +18,11 @@ VERBS = {
     "predict": "label new files with a published model",
     "inspect": "say what a folder holds: classes, sizes, duplicates, bad files",
     "export": "write a published model as one ONNX file",
+    "convert": "write data in the challenge's format, or read them back",
+    "datasets": "the data sets of the paper: list, show, prepare",
+    "play": "run a learner against the clock, as the challenge does",
+    "judge": "score what a learner published, and draw its curve",
+    "calibrate": "measure this machine for simulated clocks",
     "report": "write a run's report as one HTML file",
 }
 

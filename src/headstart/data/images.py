@@ -78,6 +78,19 @@ def square(path: str, sizes: tuple[int, ...]) -> tuple[Square, ...] | Skipped:
         return Skipped(path, reason(error))
 
 
+def decode_bytes(name: str, data: bytes, pixels: int) -> Square | Skipped:
+    """As `decode`, from the content of a file; `name` is what a Skipped calls it."""
+    try:
+        kind = _kind(data)
+        try:
+            image, orientation = _decoded(data, kind, pixels)
+            return _turned(squeezed(image, pixels), orientation)
+        except Exception as error:
+            raise _Unusable(reason(error, kind)) from error
+    except Exception as error:
+        return Skipped(name, reason(error))
+
+
 def shrink(pixels: Square, size: int) -> Square:
     """A kept square, uint8 [n, n, 3], cut down to uint8 [size, size, 3]."""
     return pixels if len(pixels) == size else squeezed(Image.fromarray(pixels), size)
@@ -150,9 +163,13 @@ def _load(path: str, pixels: int) -> tuple[Image.Image, int]:
         if len(data) == _WHOLE:
             with open(path, "rb") as file:
                 return _read(file, kind, data, pixels)
-        return _read_quickly(data, kind, pixels) or _read(io.BytesIO(data), kind, data, pixels)
+        return _decoded(data, kind, pixels)
     except Exception as error:
         raise _Unusable(reason(error, kind)) from error
+
+
+def _decoded(data: bytes, kind: str, pixels: int) -> tuple[Image.Image, int]:
+    return _read_quickly(data, kind, pixels) or _read(io.BytesIO(data), kind, data, pixels)
 
 
 def _kind(data: bytes) -> str:

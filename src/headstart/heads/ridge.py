@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 _BLOCK = 128
 _LEAST = 1e-6  # features have unit length, so this is next to nothing; without any spread it is something
 _TRIES = 4  # penalties, each ten times the one before, until rounding leaves the kernel positive definite
-_SCIPY_PAYS = 400  # below so many samples importing scipy costs more than its faster inverse saves
+SCIPY_PAYS = 400  # below so many samples importing scipy costs more than its faster inverse saves
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Fit:
 
 def inverse(matrix: Array) -> Array:
     """The inverse of a symmetric positive definite matrix, float64 [n, n]; `matrix` is overwritten."""
-    if len(matrix) < _SCIPY_PAYS:
+    if len(matrix) < SCIPY_PAYS:
         return np.asarray(np.linalg.inv(matrix), np.float64)
     from scipy.linalg import lapack
 
@@ -62,6 +62,10 @@ def class_averages(scores: Array, indicator: Array) -> tuple[Array, Array]:
     """Mean score of each class's samples, float64 [classes, m] for scores [n, m], and samples per class."""
     counts = indicator.sum(axis=0)
     return class_sums(scores, indicator) / np.maximum(counts, 1)[:, None], counts
+
+
+def _no_averages(scores: Array, indicator: Array) -> tuple[Array, Array]:
+    return np.zeros((0, 0)), indicator.sum(axis=0)
 
 
 def class_sums(scores: Array, indicator: Array) -> Array:
@@ -94,16 +98,20 @@ def _inverted(kernel: Array, penalty: float) -> tuple[Array, float]:
     raise np.linalg.LinAlgError("the kernel is not positive definite")
 
 
-def solve(kernel: Array, indicator: Array, folds: NDArray[np.integer], penalty: float) -> Fit:
+def solve(
+    kernel: Array, indicator: Array, folds: NDArray[np.integer], penalty: float, by_class: bool = True
+) -> Fit:
     """Ridge regression of the indicators (float64 [n, classes]) on a centred kernel [n, n].
 
     folds: which fold each sample is left out with, integers [n]. penalty: lambda > 0, on the scale of
-    the kernel's eigenvalues. Cost: one inverse plus n² per class.
+    the kernel's eigenvalues. by_class: also the class means, [classes, classes] each, else none. Cost: one
+    inverse plus n² per class.
     """
     inverted, penalty = _inverted(kernel, penalty)
     targets = indicator - indicator.mean(axis=0)
     coefficients = inverted @ targets
-    class_means, counts = class_averages(targets - penalty * coefficients, indicator)
+    averages = class_averages if by_class else _no_averages
+    class_means, counts = averages(targets - penalty * coefficients, indicator)
     held_out = np.empty_like(targets)
     fold_means, fold_counts = [], []
     for fold in np.unique(folds):
@@ -113,7 +121,7 @@ def solve(kernel: Array, indicator: Array, folds: NDArray[np.integer], penalty: 
         change = np.linalg.solve(columns[out], coefficients[out])
         held_out[out] = targets[out] - change
         without = coefficients[kept] - columns[kept] @ change
-        means, kept_counts = class_averages(targets[kept] - penalty * without, indicator[kept])
+        means, kept_counts = averages(targets[kept] - penalty * without, indicator[kept])
         fold_means.append(means)
         fold_counts.append(kept_counts)
     return Fit(coefficients, held_out, class_means, counts, tuple(fold_means), tuple(fold_counts))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from headstart.heads.ridge import Array, Fit
 
 _ROWS_AT_ONCE = 512
+_MANY = 100  # classes from which on adding up by class is cheaper than the product
 _LEAST = 1e-6  # features have unit length: next to nothing, but samples that are all equal need something
 
 
@@ -38,40 +39,56 @@ class FoldStatistics:
                 self.counts[fold] += y.sum(axis=0)
                 self.sums[fold] += z.sum(axis=0)
                 self.products[fold] += z.T @ z
-                self.by_class[fold] += z.T @ y
+                self._add_by_class(int(fold), z, y)
 
-    def solve(self, penalty: float, held: Array, held_folds: NDArray[np.integer]) -> tuple[Fit, Array]:
+    def _add_by_class(self, fold: int, z: Array, y: Array) -> None:
+        """by_class += z' y; with one class per sample only the columns that occur are touched."""
+        if y.shape[1] < _MANY or not (y.sum(axis=1) == 1).all():
+            self.by_class[fold] += z.T @ y
+            return
+        labels = y.argmax(axis=1)
+        order = np.argsort(labels, kind="stable")
+        present, starts = np.unique(labels[order], return_index=True)
+        self.by_class[fold][:, present] += np.add.reduceat(z[order], starts, axis=0).T
+
+    def solve(
+        self, penalty: float, held: Array, held_folds: NDArray[np.integer], by_class: bool = True
+    ) -> tuple[Fit, Array]:
         """Ridge regression of the indicators, in full and without each fold.
 
         held: features [m, dim] of samples that were added before, on which leaving out is scored;
         held_folds: their folds. Returns the fit (its coefficients are primal, [dim, classes]) and the
-        mean feature [dim] that they refer to.
+        mean feature [dim] that they refer to. by_class: as in `ridge.solve`.
         """
         everything = np.ones(len(self.samples), bool)
-        coefficients, mean, class_means, counts = self._part(everything, penalty)
+        coefficients, mean, class_means, counts = self._part(everything, penalty, by_class)
         scores = np.empty((len(held), self.counts.shape[1]))
         fold_means, fold_counts = [], []
         for fold in np.unique(held_folds):
             kept = everything.copy()
             kept[fold] = False
-            part, middle, means, kept_counts = self._part(kept, penalty)
+            part, middle, means, kept_counts = self._part(kept, penalty, by_class)
             rows = held_folds == fold
             scores[rows] = (held[rows] - middle) @ part
             fold_means.append(means)
             fold_counts.append(kept_counts)
         return Fit(coefficients, scores, class_means, counts, tuple(fold_means), tuple(fold_counts)), mean
 
-    def _part(self, kept: NDArray[np.bool_], penalty: float) -> tuple[Array, Array, Array, Array]:
+    def _part(
+        self, kept: NDArray[np.bool_], penalty: float, by_class: bool
+    ) -> tuple[Array, Array, Array, Array]:
         samples, counts = self.samples[kept].sum(), self.counts[kept].sum(axis=0)
         mean = self.sums[kept].sum(axis=0) / samples
-        by_class = self.by_class[kept].sum(axis=0)
+        sums = self.by_class[kept].sum(axis=0)
         scatter = -samples * np.outer(mean, mean)
         for fold in np.flatnonzero(kept):  # one at a time: picking them all would copy them all
             scatter += self.products[fold]
         scatter[np.diag_indices_from(scatter)] += max(penalty, _LEAST)
-        towards = by_class - np.outer(mean, counts)
+        towards = sums - np.outer(mean, counts)
         coefficients = np.linalg.solve(scatter, towards)
-        class_means = (by_class / np.maximum(counts, 1)).T - mean
+        if not by_class:
+            return coefficients, mean, np.zeros((0, 0)), counts
+        class_means = (sums / np.maximum(counts, 1)).T - mean
         class_means[counts == 0] = 0.0
         return coefficients, mean, class_means @ coefficients, counts
 

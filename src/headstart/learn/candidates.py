@@ -129,7 +129,7 @@ def _solved(
     problem: Problem, spec: Spec, kernel: Kernel, values: Array, middle: Array, heads: Sequence[str]
 ) -> Iterator[Candidate]:
     column_means, grand_mean = values.mean(axis=0), float(values.mean())
-    fit = solve(middle, problem.indicator, problem.folds, _penalty(problem, spec, middle))
+    fit = solve(middle, problem.indicator, problem.folds, _penalty(problem, spec, middle), "lda" in heads)
     if "ridge" in heads:
         prior = problem.indicator.mean(axis=0) - (0.5 if problem.labels == "multi" else 0.0)
         weights, offset = uncentred(fit.coefficients, prior, column_means, grand_mean)

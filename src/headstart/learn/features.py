@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.data.effort import Efforts
 from headstart.data.frames import Clip
 from headstart.heads.kernel import Matrix, unit
 from headstart.learn.embedding import Network, embedded
@@ -71,7 +72,13 @@ class Features:
         fingerprints: Mapping[str, str],
         clock: Clock,
         meter: Meter,
+        efforts: Efforts | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
+        """efforts: what decoding a sample costs, and labels: names of the networks in a cost table, for a
+        simulated run; without them every sample counts as one of "decode file", and networks have their names.
+        """
+        self._efforts, self._labels = efforts, labels or {}
         self.passes, self.splits, self.dims = passes, splits, dims
         self._networks, self._decoder, self._clock, self.meter = networks, decoder, clock, meter
         self._lock = threading.Lock()
@@ -109,13 +116,14 @@ class Features:
         passing = self.passes[job.passing]
         with self.meter.measure("decode"):
             items, missing = self._decode(table, job.split, missing, passing)
-        self._clock.charge("decode", job.split, passing.pixels, len(missing) * passing.frames)
         for stage in passing.stages if len(missing) else ():
             with self.meter.measure("forward"):
                 blocks = embedded(stage, self._networks[stage.backbone], items)
-            self._clock.charge("forward", stage.backbone, passing.pixels, len(missing) * passing.frames)
+            name = self._labels.get(stage.backbone, stage.backbone)
+            self._clock.charge("forward", name, passing.pixels, len(missing) * passing.frames)
             for block, values in zip(stage.blocks, blocks, strict=True):
                 table.caches[block].put(missing, values)
+                self._clock.charge("store", "features", self.dims[block], len(missing))
 
     def _decode(
         self, table: Table, split: str, rows: Indices, passing: Pass
@@ -127,6 +135,7 @@ class Features:
         for row in rows:
             path = os.path.join(samples.root, samples.paths[int(order[row])])
             found = self._decoder(path, passing.pixels, passing.frames)
+            self._charge_decoding(path, passing)
             if isinstance(found, Skipped):
                 with self._lock:
                     table.bad[int(row)] = found.reason
@@ -134,6 +143,13 @@ class Features:
                 items.append(found)
                 read.append(int(row))
         return items, np.array(read, np.int64)
+
+    def _charge_decoding(self, path: str, passing: Pass) -> None:
+        if self._efforts is None:
+            self._clock.charge("decode", "file", passing.pixels, passing.frames)
+            return
+        for name, size, n in self._efforts(path, passing.pixels, passing.frames):
+            self._clock.charge("decode", name, size, n)
 
     def settled(self, passing: int, split: str) -> NDArray[np.bool_]:
         """Rows that are done or known to be unreadable: bool [n]."""
@@ -160,6 +176,7 @@ class Features:
         there = cache.has(rows)
         result = np.zeros((len(rows), self.dims[block]), np.float32)
         result[there] = unit(cache.get(rows[there]))
+        self._clock.charge("fetch", "features", self.dims[block], len(rows))
         return result
 
     def close(self) -> None:

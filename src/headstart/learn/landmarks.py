@@ -86,7 +86,7 @@ class Landmarks:
         held = np.concatenate(self._held).astype(np.float64)
         known = Known(self.blocks, truth[: len(held)], labels)
         own = folds[: len(held)] % _FOLDS
-        fit, mean = self.statistics.solve(self._penalty(held, known), held, own)
+        fit, mean = self.statistics.solve(self._penalty(held, known), held, own, "lda" in heads)
         spec = Spec(self._given)
         if "ridge" in heads:
             prior = truth.counts(self.consumed) / self.consumed - (0.5 if labels == "multi" else 0.0)

@@ -90,7 +90,7 @@ class Learner:
         """How many training and test samples the first prediction waits for."""
         classes = int((self._solver.truth.counts() > 0).sum())
         wanted = self._config.first_per_class * classes
-        train = min(len(self._solver.truth), max(min(wanted, max(classes, _FIRST)), 8))
+        train = min(len(self._solver.truth), max(min(wanted, max(min(classes, DUAL), _FIRST)), 8))
         return train, min(len(self._predictor), self._config.first_test)
 
     def _pass(self, number: int, stream: Stream) -> Iterator[Snapshot | Progressed]:
@@ -137,7 +137,10 @@ class Learner:
             told = self._ensemble is not None and self._predictor.update(
                 self._ensemble, self._solver.products, better
             )
-        self._head_seconds += self._clock.now() - started
+        spent = self._clock.now() - started
+        self._head_seconds += spent
+        if not complete:  # else every sample of the stage has passed
+            self._clock.beside(spent)
         if self._ensemble is not None and (better or told) and self._budget.left(self._clock) > 0:
             yield self._snapshot(number, self._ensemble)
 
@@ -153,7 +156,9 @@ class Learner:
                     break
         except np.linalg.LinAlgError:
             pass  # data without any spread: the candidates so far have to do
-        choice = self._pool.choose(self._solver.truth[self._solver.usable[:DUAL]], self._labels)
+        truth = self._solver.truth[self._solver.usable[:DUAL]]
+        choice = self._pool.choose(truth, self._labels, complete)
+        self._clock.charge("choose", "thorough" if complete else "quick", truth.shape[1], len(truth))
         if choice is None or not self._is_better(choice):
             return False
         self._published, self._standing = choice, True

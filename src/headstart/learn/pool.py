@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from headstart.heads.calibration import final_temperature, sharpened
-from headstart.heads.ensemble import average, choose
+from headstart.heads.ensemble import average, choose, grow
 from headstart.heads.kernel import Matrix
 from headstart.heads.ridge import Array
 from headstart.learn.candidates import Candidate
@@ -41,12 +41,13 @@ class Pool:
         """Take in a candidate."""
         self._candidates[candidate.key] = candidate
 
-    def choose(self, indicator: Array, labels: LabelKind = "single") -> Choice | None:
+    def choose(self, indicator: Array, labels: LabelKind = "single", thorough: bool = True) -> Choice | None:
         """The average with the best evidence, on the samples that all those considered have spoken about.
 
         indicator: float64 [n, classes]. Candidates of a stage that has seen under half of the samples wait,
         unless what they say about theirs is better beyond doubt: on clips whose motion decides, waiting
-        for half of them would cost most of the curve.
+        for half of them would cost most of the curve. thorough: members are added one by one as they help the
+        average, which takes some dozens of scores; else the best few by themselves.
         """
         most = max((len(c.held_out) for c in self._candidates.values()), default=0)
         able = [c for c in self._candidates.values() if len(c.held_out) * 2 >= most]
@@ -60,7 +61,11 @@ class Pool:
         ]
         kinds = [_kind(c, labels) for c in able]
         self._forget([able[i] for i in choose(evidence, kinds, self._members * _KEPT)], most)
-        members = tuple(able[i] for i in choose(evidence, kinds, self._members))
+        if thorough:
+            chosen = grow([c.held_out[:common] for c in able], truth, evidence, self._members)
+        else:
+            chosen = choose(evidence, kinds, self._members)
+        members = tuple(able[i] for i in chosen)
         grown = self._averaged(members, common, truth, labels)
         return self._young(most, indicator, labels, grown) or grown
 

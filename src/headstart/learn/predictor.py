@@ -58,7 +58,6 @@ class Predictor:
         rows = np.flatnonzero(there & ~self._told)
         if len(rows) == 0:
             return False
-        self._clock.charge("predict", "test", 0, len(rows))
         if len(self) > _KEPT:
             self._at_once(rows, ensemble)
         else:
@@ -69,13 +68,26 @@ class Predictor:
         return True
 
     def _part(self, rows: Indices, member: Member, products: Mapping[str, Products]) -> Matrix:
+        for block in member.blocks:
+            new, dim = self._queries[block].lacking(rows, member.landmarks), self._features.dims[block]
+            if new:
+                self._clock.charge("products", "queries", dim, new)
+            self._clock.charge("predict", "norms", dim, len(rows))
         pairs = [
             self._queries[block].against(products[block], rows, member.landmarks) for block in member.blocks
         ]
+        self._charge(member, len(rows))
         columns: Matrix = np.sum([products[b].norms[: member.landmarks] for b in member.blocks], axis=0)
         inner: Matrix = np.sum([p for p, _ in pairs], axis=0)
         own: Matrix = np.sum([n for _, n in pairs], axis=0)
         return member.posteriors(inner, own, columns, self._labels)
+
+    def _charge(self, member: Member, rows: int) -> None:
+        """What a member's posteriors of so many rows cost, once their products with the landmarks are there."""
+        classes, pairs = self._test.shape[1], rows * member.landmarks
+        name = member.head if member.head == "neighbours" else member.kernel.name
+        self._clock.charge("predict", "sum", 0, len(member.blocks) * pairs)
+        self._clock.charge("predict", name, classes, pairs)
 
     def _fill(self, rows: Indices, blocks: Sequence[str]) -> None:
         for block in blocks:
@@ -83,6 +95,7 @@ class Predictor:
             new = rows[~queries.done[rows]]
             if len(new):
                 queries.put(new, self._features.block("test", block, new))
+                self._clock.charge("predict", "put", self._features.dims[block], len(new))
 
     def _at_once(self, rows: Indices, ensemble: Ensemble) -> None:
         """A piece at a time, nothing kept, until all are done or the budget is."""
@@ -91,5 +104,10 @@ class Predictor:
             features = {block: self._features.block("test", block, some) for block in ensemble.blocks}
             self._test[some] = ensemble(features)
             self._told[some] = True
+            for block, fixed in ensemble.landmarks.items():
+                new = len(some) * len(fixed)
+                self._clock.charge("products", "queries", self._features.dims[block], new)
+            for member in ensemble.members:
+                self._charge(member, len(some))
             if self._budget.left(self._clock) <= 0.3:
                 return

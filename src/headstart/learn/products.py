@@ -71,6 +71,10 @@ class Queries:
         self.features[rows] = features
         self.done[rows] = True
 
+    def lacking(self, rows: NDArray[np.int64], samples: int) -> int:
+        """How many products of these rows with the first training samples are yet to be computed."""
+        return int(np.maximum(samples - self._current[rows], 0).sum())
+
     def against(self, block: Products, rows: NDArray[np.int64], samples: int) -> tuple[Matrix, Matrix]:
         """Inner products [m, samples] of test rows with the first training samples, and their norms [m]."""
         if self._products.shape[1] < samples:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from headstart.backbones.temporal import parted
 from headstart.heads.kernel import Matrix
-from headstart.heads.ridge import Array
+from headstart.heads.ridge import SCIPY_PAYS, Array
+from headstart.learn.bill import Bill
 from headstart.learn.candidates import WIDE, Candidate, Problem, Spec, candidates, specs_for
 from headstart.learn.features import Features
 from headstart.learn.landmarks import Landmarks
@@ -23,6 +24,7 @@ from headstart.words.task import LabelKind
 DUAL = 1024
 """Up to so many training samples heads are solved on all pairs; beyond, at as many landmarks."""
 _FEW = 4  # with fewer samples per class, only the heads that need few
+_MANY = 2000  # classes beyond which discriminant analysis would solve a matrix of classes x classes
 _TRIED = 2  # specs and heads that a stage's combinations are solved with
 _GROUPED = 20_000  # beyond so many samples duplicates are not looked for: it would take seconds
 _LAYERS = ("/d10", "/head")  # what is combined over stages, and all that is used at landmarks
@@ -50,6 +52,9 @@ class Solver:
         self.usable: Indices = np.zeros(0, np.int64)
         self._ready: list[Indices] = []
         self._landmarks: dict[tuple[str, ...], Landmarks] = {}
+        self._with_scipy = False
+        many = truth.classes > _MANY
+        self._heads = tuple(head for head in config.heads if not (many and head == "lda")) or config.heads
 
     def take_in(self, number: int) -> None:
         """Extend the inner products by the samples that have arrived, in the order of the run."""
@@ -66,8 +71,10 @@ class Solver:
                 products = self.products.setdefault(block, Products(self._features.dims[block], DUAL))
                 rows = self._ready[passing][len(products) : DUAL]
                 if len(rows) and len(products) < products.most:
+                    before = len(products)
                     products.extend(self._features.block("train", block, rows))
-                    self._clock.charge("products", block, 0, len(rows))
+                    new = (len(products) - before) * len(products)
+                    self._clock.charge("products", "gram", self._features.dims[block], new)
 
     def _arrived(self, passing: int) -> Indices:
         """The usable samples, in order, up to the first that has not passed yet."""
@@ -80,6 +87,7 @@ class Solver:
         if tiny is None or len(self.usable) > _GROUPED:
             return False
         folds = refold(self._features.block("train", tiny, self.usable), self.usable)
+        self._clock.charge("refold", "duplicates", 0, len(self.usable))
         if folds is None:
             return False
         self._folds = folds
@@ -99,14 +107,20 @@ class Solver:
         every = specs_for(self._labels)
         wide = [spec for spec in every if spec.kernel == WIDE]
         specs: Sequence[Spec] = every if complete else wide if few else every[:2]
-        heads: Sequence[str] = self._config.heads
+        # Of ten thousand classes one head alone takes seconds.
+        heads: Sequence[str] = self._heads[:1] if few and self.truth.classes > _MANY else self._heads
         for place, blocks in enumerate(self._combinations(number, complete)):
             problem = self._problem(blocks, samples, few)
+            if samples >= SCIPY_PAYS and not self._with_scipy:
+                self._with_scipy = True
+                self._clock.charge("start", "scipy", 0, 1)
+            bill = Bill(self._clock, problem)
             found = []
             for candidate in candidates(problem, specs, heads):
-                self._clock.charge("solve", candidate.member.head, 0, samples)
+                bill.add(candidate)
                 found.append(candidate)
                 yield candidate
+            bill.close(specs)
             if place == 0 and complete:
                 # What leads on the stage's own features leads on its combinations: the rest is not tried there.
                 best = sorted(found, key=lambda c: -c.member.evidence)
@@ -156,12 +170,17 @@ class Solver:
             if blocks not in self._landmarks:
                 own = [self.products[block] for block in blocks]
                 self._landmarks[blocks] = Landmarks(blocks, own, WIDE, self.truth.classes)
+                self._clock.charge("solve", "landmarks", 0, DUAL)
             marks = self._landmarks[blocks]
+            dim = sum(self._features.dims[block] for block in blocks)
             for fed in marks.feed(self._fetch, ready, known, folds, DUAL):
-                self._clock.charge("statistics", "landmarks", 0, fed)
+                self._clock.charge("statistics", "landmarks", dim, fed)
                 if self._budget.left(self._clock) <= 0.3:
                     return
-            yield from marks.candidates(known, folds, self._config.heads, self._labels)
+            self._clock.charge("solve", "streamed fit", self.truth.classes, 1)
+            for candidate in marks.candidates(known, folds, self._heads, self._labels):
+                self._clock.charge("solve", f"streamed {candidate.member.head}", self.truth.classes, 1)
+                yield candidate
             if complete:
                 del self._landmarks[blocks]  # the sums of a finished stage are not needed again
         if complete:

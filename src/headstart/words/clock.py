@@ -21,6 +21,10 @@ _PLAIN = re.compile(_NUMBER, re.ASCII)
 _UNITS = (3600.0, 60.0, 1.0)  # of the parts, in their order
 
 
+EXTRACTION = ("decode", "forward", "store")
+"""Kinds of work that worker threads do."""
+
+
 class Clock(Protocol):
     """Something that counts the time of a run."""
 
@@ -28,8 +32,12 @@ class Clock(Protocol):
         """Seconds since the start; never decreases."""
         ...
 
-    def charge(self, kind: str, name: str, pixels: int, n: int) -> None:
-        """Tell that one call of this kind of work was done for n items; see `CostTable` for the words."""
+    def beside(self, seconds: float) -> None:
+        """Tell that workers had work to do during so many seconds of learning that have passed."""
+        ...
+
+    def charge(self, kind: str, name: str, size: int, n: int) -> None:
+        """Tell that one call of this kind of work was done for n items of a size; see `Cost` for the words."""
         ...
 
 
@@ -46,8 +54,11 @@ class WallClock:
         """Seconds since the start."""
         return time.monotonic() - self._start
 
-    def charge(self, kind: str, name: str, pixels: int, n: int) -> None:
+    def charge(self, kind: str, name: str, size: int, n: int) -> None:
         """Work takes the time that it takes: nothing to do."""
+
+    def beside(self, seconds: float) -> None:
+        """Workers count by themselves: nothing to do."""
 
 
 class CpuClock:
@@ -60,8 +71,11 @@ class CpuClock:
         """CPU seconds since the process started."""
         return time.process_time()
 
-    def charge(self, kind: str, name: str, pixels: int, n: int) -> None:
+    def charge(self, kind: str, name: str, size: int, n: int) -> None:
         """Work takes the time that it takes: nothing to do."""
+
+    def beside(self, seconds: float) -> None:
+        """Workers count by themselves: nothing to do."""
 
 
 class CostClock:
@@ -70,9 +84,12 @@ class CostClock:
     Raises BadInput for a table that does not pass its check.
     """
 
-    def __init__(self, table: CostTable) -> None:
+    def __init__(self, table: CostTable, workers: int = 0) -> None:
+        """workers: threads of the run that is simulated (which itself has none). On the CPU clock of such a run
+        the seconds in which it learns also hold what they extract meanwhile.
+        """
         table.check()
-        self._table = table
+        self.table, self._workers, self._ahead = table, workers, 0.0
         self._lock = threading.Lock()
         self._now = 0.0
         self._totals: dict[str, float] = {}
@@ -82,12 +99,20 @@ class CostClock:
         with self._lock:
             return self._now
 
-    def charge(self, kind: str, name: str, pixels: int, n: int) -> None:
+    def charge(self, kind: str, name: str, size: int, n: int) -> None:
         """Let the time pass that this work costs. Raises BadInput where the table does not know it."""
-        seconds = self._table.seconds(kind, name, pixels, n)
+        seconds = self.table.seconds(kind, name, size, n)
         with self._lock:
-            self._now += seconds
+            paid = min(self._ahead, seconds) if kind in EXTRACTION else 0.0
+            self._ahead -= paid
+            self._now += seconds - paid
             self._totals[kind] = self._totals.get(kind, 0.0) + seconds
+
+    def beside(self, seconds: float) -> None:
+        """While so many seconds of learning passed, the workers went on: theirs pass, too, and are paid for."""
+        with self._lock:
+            self._now += self._workers * seconds
+            self._ahead += self._workers * seconds
 
     def totals(self) -> dict[str, float]:
         """Simulated seconds by kind of work so far."""

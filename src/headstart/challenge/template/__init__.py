@@ -1,0 +1,1 @@
+"""Files that `headstart export --as submission` writes beside the copy of the package."""

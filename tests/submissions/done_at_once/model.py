@@ -1,0 +1,17 @@
+"""Says that it is done before anything was asked of it."""
+
+import numpy as np
+
+
+class Model:
+    done_training = True
+    calls = 0
+
+    def __init__(self, metadata):
+        self.outputs = metadata.get_output_size()
+
+    def train(self, dataset, remaining_time_budget=None):
+        self.calls += 1
+
+    def test(self, dataset, remaining_time_budget=None):
+        return np.zeros((sum(1 for _ in dataset), self.outputs))

@@ -1,0 +1,20 @@
+"""Asks for more memory in its second train than there is."""
+
+import numpy as np
+
+
+class Model:
+    done_training = False
+    calls = 0
+
+    def __init__(self, metadata):
+        self.outputs = metadata.get_output_size()
+
+    def train(self, dataset, remaining_time_budget=None):
+        self.calls += 1
+        kept = []
+        while self.calls == 2:
+            kept.append(np.ones(10000000))
+
+    def test(self, dataset, remaining_time_budget=None):
+        return np.zeros((sum(1 for _ in dataset), self.outputs))
