@@ -206,7 +206,7 @@ def test_the_referee_itself_is_ended(task: Path, tmp_path: Path, token: str, num
     out = tmp_path / "out"
     words = shlex.join(learner("children", 2, 0.3).command)
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", harness._PLAY, "play", str(task), "--learner", f"command:{words}",
+        [sys.executable, "-W", "error", "-m", "headstart", "play", str(task), "--learner", f"command:{words}",
          "--budget", "60", "--out", str(out)], stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None

@@ -47,9 +47,6 @@ CHANGES = frozenset(["replaces", "writes over", "removes"])
 """Faults that change the last good prediction."""
 MEMORY = "400M"
 DISK = "150M"
-_PLAY = (
-    "import sys; from headstart.cli.main import VERBS, main; VERBS.setdefault('play', ''); sys.exit(main())"
-)
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ def play(
     ])  # fmt: skip
     return subprocess.Popen(
         [
-            sys.executable, "-W", "error", "-c", _PLAY, "play", str(task), "--learner", f"command:{learner}",
+            sys.executable, "-W", "error", "-m", "headstart", "play", str(task), "--learner", f"command:{learner}",
             "--budget", f"{budget}s", "--out", str(out), "--memory", MEMORY, "--disk", DISK,
         ],
         env=os.environ | {"FAULTY_TOKEN": token}, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -190,12 +187,13 @@ def summary(trials: list[dict[str, Any]]) -> str:
     """The figures as text."""
     over = np.array([trial["over"] for trial in trials])
     stopped = np.array([trial["over"] for trial in trials if trial["fault"] in faulty.HANGS])
+    quantile = f"{np.quantile(stopped, 0.95):+.3f}" if len(stopped) else "none"
+    median, most = (f"{of(stopped):+.3f}" if len(stopped) else "none" for of in (np.median, np.max))
     lines = [
         f"trials: {len(trials)} of {len({trial['fault'] for trial in trials})} kinds, failures: "
         f"{sum(bool(trial['failures']) for trial in trials)}",
         f"end of the referee after T: latest {over.max():+.3f} s",
-        f"of learners that had to be ended at T ({len(stopped)}): median {np.median(stopped):+.3f} s, "
-        f"95 % {np.quantile(stopped, 0.95):+.3f} s, latest {stopped.max():+.3f} s",
+        f"of learners that had to be ended at T ({len(stopped)}): median {median}, 95 % {quantile}, latest {most} s",
         f"good predictions before the fault: {sum(trial['good'] for trial in trials)}",
         f"load of the machine: {min(t['load'] for t in trials)} to {max(t['load'] for t in trials)}",
     ]

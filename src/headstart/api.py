@@ -86,26 +86,24 @@ def fit(
     weights: its state dict, where it is not to come from the hub.
     Raises BadInput for what cannot be learnt from, Busy when another process writes the same run folder.
     """
-    request = Request(
-        path,
-        Budget.parse(budget),
-        Path(out),
-        test,
-        config,
-        None,
-        workers,
-        labels,
-        kind,
-        label_kind,
-        seed,
-        backbone,
-        None if weights is None else Path(weights),
-    )
     published = False
-    for event in run(request):
-        published |= isinstance(event, Snapshot)
+    for _ in watch(
+        path,
+        budget,
+        out,
+        labels=labels,
+        test=test,
+        kind=kind,
+        label_kind=label_kind,
+        config=config,
+        workers=workers,
+        seed=seed,
+        backbone=backbone,
+        weights=weights,
+    ):
+        published = True
     if not published:
-        raise BadBudget(TOO_SHORT.format(request.budget))
+        raise BadBudget(TOO_SHORT.format(Budget.parse(budget)))
     return models.load(out)
 
 
