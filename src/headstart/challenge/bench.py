@@ -203,7 +203,16 @@ def _play(pair: Pair, wanted: Bench) -> None:
         shutil.rmtree(pair.folder)
     limits = wanted.limits()
     play(
-        Play(pair.path, pair.learner, wanted.budget, pair.folder, pair.seed, limits=limits, link=wanted.link)
+        Play(
+            pair.path,
+            pair.learner,
+            wanted.budget,
+            pair.folder,
+            pair.seed,
+            limits=limits,
+            link=wanted.link,
+            closed=(wanted.out / RUNS,),  # the answers of other runs on the same task lie there
+        )
     )
 
 

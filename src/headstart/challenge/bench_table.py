@@ -169,7 +169,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
                 "learner": row.learner,
                 "seed": row.seed,
                 "state": row.state,
-                "ended": row.ended,
+                "ended": row.ended + ("; no prediction counts" if _published_nothing(row) else ""),
             }
             for row in rows
             if unusual(row)
@@ -180,7 +180,11 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
 def unusual(row: Row) -> bool:
     """Whether the run ended otherwise than by the learner's will or the end of the budget, or nothing counts."""
     exceeded = row.state == "stopped" and row.ended != "the budget was used up"
-    return row.state not in _NORMAL or exceeded or row.first_prediction_seconds is None
+    return row.state not in _NORMAL or exceeded or _published_nothing(row)
+
+
+def _published_nothing(row: Row) -> bool:
+    return row.state != "failed" and row.first_prediction_seconds is None
 
 
 def _once(names: Any) -> list[str]:

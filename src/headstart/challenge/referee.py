@@ -47,7 +47,8 @@ _CHECKS = 0.4  # seconds that checks of the last predictions may take after the 
 class Play:
     """What is to be played. budget: seconds. seed: handed to the learner. limits: of memory and disk.
 
-    hidden: close the answers off from the learner where the kernel can. link: see `make_public`. polling: do not
+    hidden: close the answers off from the learner where the kernel can; closed: and these, such as other
+    runs on the same task. link: see `make_public`. polling: do not
     ask the system when predictions arrive.
     """
 
@@ -60,6 +61,7 @@ class Play:
     hidden: bool = True
     link: bool = False
     polling: bool = False
+    closed: tuple[Path, ...] = ()
 
 
 def play(wanted: Play, say: Callable[[Event], None] = lambda _: None) -> dict[str, Any]:
@@ -126,7 +128,8 @@ class _Referee:
         line = self._wanted.learner.line(
             self._public.folder, self._folder, self._wanted.budget, self._wanted.seed
         )
-        closed = [*private(self._wanted.task), os.fspath(self._out)] if self._wanted.hidden else []
+        beside = [*private(self._wanted.task), os.fspath(self._out), *map(os.fspath, self._wanted.closed)]
+        closed = beside if self._wanted.hidden else []
         self._child = Child(line, self._out, self._public.folder, closed)
         document["command"] = line
         told = self._child.wait_for_start()

@@ -22,6 +22,7 @@ VERBS = {
     "datasets": "the data sets of the paper: list, show, prepare",
     "play": "run a learner against the clock, as the challenge does",
     "judge": "score what a learner published, and draw its curve",
+    "bench": "compare learners on tasks, every pair several times",
     "calibrate": "measure this machine for simulated clocks",
     "report": "write a run's report as one HTML file",
 }
