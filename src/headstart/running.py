@@ -19,7 +19,6 @@ from headstart.backbones.table import Precision, digest, find
 from headstart.backbones.temporal import STATISTICS, dim, parted
 from headstart.data import films, videos
 from headstart.data.arrays import Pictures
-from headstart.data.effort import Efforts
 from headstart.data.groups import folds, folds_multi, merge, name_groups, near_duplicates
 from headstart.data.images import peek
 from headstart.data.kinds import is_film
@@ -27,7 +26,6 @@ from headstart.data.order import balanced, balanced_multi
 from headstart.data.squares import Squares
 from headstart.errors import BadConfig
 from headstart.heads.ensemble import Ensemble
-from headstart.heads.thresholds import thresholds
 from headstart.learn.features import Features
 from headstart.learn.learner import Learner
 from headstart.learn.plan import default_config, passes
@@ -45,6 +43,7 @@ from headstart.words.task import Samples, Skipped, Task
 
 if TYPE_CHECKING:
     from headstart.data.autodl.dataset import AutoDL
+    from headstart.data.effort import Efforts
 
 _NAMED = 100_000  # samples: the names of more take longer to read than the first prediction
 _LOOKED_AT = 16  # files whose size the plan is made from
@@ -121,7 +120,7 @@ class Run:
             marks,
             self.clock,
             self.meter,
-            Efforts(self.task.kind) if isinstance(self.clock, CostClock) else None,
+            _efforts(self.task) if isinstance(self.clock, CostClock) else None,
             labels,
         )
 
@@ -188,6 +187,8 @@ class Run:
     def _thresholds(self, snapshot: Snapshot) -> NDArray[np.float32] | None:
         if self.task.labels == "single":
             return None
+        from headstart.heads.thresholds import thresholds  # the first prediction of most tasks does without
+
         return thresholds(snapshot.held_out, self._targets[snapshot.rows])
 
     def _finish(self) -> None:
@@ -283,6 +284,12 @@ def _ordered(task: Task, seed: int) -> tuple[NDArray[np.generic], NDArray[np.int
         return targets, balanced_multi(targets.astype(np.uint8, copy=False), seed)
     classes = targets.astype(np.int32, copy=False)
     return classes, balanced(classes, len(task.classes), seed)
+
+
+def _efforts(task: Task) -> Efforts:
+    from headstart.data.effort import Efforts  # simulated runs only
+
+    return Efforts(task.kind)
 
 
 def _counts(targets: NDArray[np.generic], classes: int) -> list[int]:

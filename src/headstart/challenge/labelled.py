@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from headstart.data.autodl.donors import is_donated, read_donated
 from headstart.data.kinds import is_film, some
-from headstart.data.labels import LABELS, PATHS, find_lists
+from headstart.data.labels import LABELS, PATHS
+from headstart.data.lists import find_lists
 from headstart.data.scan import TEST, scan
 from headstart.errors import BadDataset
 from headstart.words.task import Kind, LabelKind, Samples, Task

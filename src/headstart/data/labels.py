@@ -20,8 +20,6 @@ from headstart.data.walk import LISTED, why
 from headstart.errors import BadDataset
 from headstart.words.task import LabelKind, Samples, Skipped
 
-LISTS = ("labels", "annotations", "metadata", "train")
-ENDINGS = (".csv", ".tsv")
 PATHS = (
     "path", "file_path", "filepath", "file", "filename", "file_name", "image_path", "image", "image_name",
     "image_id", "img_path", "img", "picture", "video_path", "video", "clip", "name", "id",
@@ -63,33 +61,6 @@ class _Table:
     label: int | None
     split: int | None
     ones: tuple[int, ...]
-
-
-def is_list(path: str | os.PathLike[str]) -> bool:
-    """Whether a path names a list rather than a folder."""
-    return os.fspath(path).lower().endswith(ENDINGS) and os.path.isfile(path)
-
-
-def find_lists(root: str, splits: Sequence[str]) -> list[str]:
-    """The lists of a folder: its own `labels.csv`, or those in its folders for training; [] where there are none."""
-    own = _list_in(root)
-    if own is not None:
-        return [own]
-    folders = [os.path.join(root, name) for name in sorted(os.listdir(root)) if name.lower() in splits]
-    found = [_list_in(folder) for folder in folders if os.path.isdir(folder)]
-    return [one for one in found if one is not None]
-
-
-def _list_in(folder: str) -> str | None:
-    try:
-        names = {name.lower(): name for name in os.listdir(folder)}
-    except OSError:
-        return None
-    for stem in LISTS:
-        for ending in ENDINGS:
-            if stem + ending in names:
-                return os.path.join(folder, names[stem + ending])
-    return None
 
 
 def read_lists(root: str, lists: Sequence[str], labels: LabelKind | None = None) -> Listed:

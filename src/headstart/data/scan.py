@@ -23,8 +23,8 @@ from headstart.data.kinds import (
     is_film,
     some,
 )
-from headstart.data.labels import find_lists, is_list, read_lists
 from headstart.data.listing import PathList, natural_order
+from headstart.data.lists import find_lists, is_list
 from headstart.data.videos import is_animated
 from headstart.data.walk import Inode, Inside, Walk, why
 from headstart.errors import BadDataset
@@ -276,6 +276,8 @@ def _from_lists(
     root: str, lists: list[str], name: str | None, kind: Kind | None, labels: LabelKind | None
 ) -> Task:
     """The task that CSV files state; the kind by the extensions of the files that they list."""
+    from headstart.data.labels import read_lists
+
     found = read_lists(root, lists, labels)
     if kind is None:
         films = sum(map(is_film, found.train.paths))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import importlib
-import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -35,6 +33,9 @@ def hush_libtiff() -> None:
     Pillow learns of damage by return codes. Where the library cannot be reached its lines are printed. What Pillow
     logs of TIFFs goes where the process has its logs, which need not be standard error.
     """
+    import ctypes  # both are slow to load, and TIFFs are rare
+    import logging
+
     logging.getLogger("PIL.TiffImagePlugin").addHandler(logging.NullHandler())
     with suppress(Exception):
         ctypes.CDLL(importlib.import_module("PIL._imaging").__file__).TIFFSetErrorHandler(None)
