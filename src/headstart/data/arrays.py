@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from headstart.data import images, videos
-from headstart.data.frames import Clip, moments
+from headstart.data.frames import Clip, moments, paired
 from headstart.data.images import Square
 from headstart.errors import BadDataset, BadInput
 from headstart.words.task import Kind, LabelKind, Skipped
@@ -179,7 +179,7 @@ def _clip(name: str, values: NDArray[Any], pixels: int, count: int) -> Square | 
         if isinstance(square, Skipped):
             return square
         squares[index] = square
-    return Clip(np.stack([squares[one] for one, _ in pairs]), np.stack([squares[two] for _, two in pairs]))
+    return paired(squares, pairs)
 
 
 def _picture(path: str, pixels: int, frames: int) -> Square | Skipped:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from headstart.data import images
-from headstart.data.frames import Clip, moments
+from headstart.data.frames import Clip, moments, paired_at_sizes
 from headstart.data.images import MAX_DECODED, Square
 from headstart.errors import BadInput
 
@@ -64,13 +64,7 @@ def clip(path: str, frames: int, sizes: Sequence[int]) -> list[Clip]:
     # A broken tail: the last frame that there is stands for those that are missing.
     squares = {index: found[min(place, len(found) - 1)] for place, index in enumerate(wanted)}
     pairs = [pair for pair in plan.moments if wanted.index(pair[0]) < len(found)]
-    return [
-        Clip(
-            np.stack([squares[start][place] for start, _ in pairs]),
-            np.stack([squares[end][place] for _, end in pairs]),
-        )
-        for place in range(len(sizes))
-    ]
+    return paired_at_sizes(squares, pairs, len(sizes))
 
 
 def size(path: str) -> tuple[int, int]:

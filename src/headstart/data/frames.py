@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,18 @@ class Clip:
             return self
         sets = ([shrink(square, pixels) for square in some] for some in (self.frames, self.after))
         return Clip(*map(np.stack, sets))
+
+
+def paired(squares: Mapping[int, Square], pairs: Sequence[tuple[int, int]]) -> Clip:
+    """A clip from the squares of its frames by index, and the pairs of indices that `moments` chose."""
+    return Clip(np.stack([squares[one] for one, _ in pairs]), np.stack([squares[two] for _, two in pairs]))
+
+
+def paired_at_sizes(
+    squares: Mapping[int, Sequence[Square]], pairs: Sequence[tuple[int, int]], sizes: int
+) -> list[Clip]:
+    """The same where each frame has a square for each of several sizes."""
+    return [paired({index: of[place] for index, of in squares.items()}, pairs) for place in range(sizes)]
 
 
 def moments(total: int, count: int, rate: float | None) -> list[tuple[int, int]]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import numpy as np
 from PIL import Image
 
 from headstart.data import films, images
-from headstart.data.frames import Clip, moments
+from headstart.data.frames import Clip, moments, paired_at_sizes
 from headstart.data.images import Square, decode
 from headstart.data.kinds import ANIMATED, extension, frames_of, is_film
 from headstart.words.task import Skipped
@@ -87,7 +86,7 @@ def _from_folder(folder: str, frames: int, sizes: Sequence[int]) -> list[Clip] |
     whole = [pair for pair in pairs if pair[0] in read and pair[1] in read]
     if not whole:
         return Skipped(folder, f"{names[0]}: {bad.reason}" if bad else "a folder without frames")
-    return _stacked(read, whole, len(sizes))
+    return paired_at_sizes(read, whole, len(sizes))
 
 
 def _from_picture(path: str, frames: int, sizes: Sequence[int]) -> list[Clip] | Skipped:
@@ -99,7 +98,7 @@ def _from_picture(path: str, frames: int, sizes: Sequence[int]) -> list[Clip] | 
             read = _seen(picture, sorted({index for pair in pairs for index in pair}), sizes)
         whole = [pair for pair in pairs if pair[0] in read and pair[1] in read]
         if whole:
-            return _stacked(read, whole, len(sizes))
+            return paired_at_sizes(read, whole, len(sizes))
     still = images.square(path, tuple(sizes))
     if isinstance(still, Skipped):
         return still
@@ -116,13 +115,3 @@ def _seen(picture: Image.Image, wanted: list[int], sizes: Sequence[int]) -> dict
         except (EOFError, OSError, SyntaxError, ValueError):
             break
     return read
-
-
-def _stacked(read: dict[int, tuple[Square, ...]], pairs: Sequence[tuple[int, int]], sizes: int) -> list[Clip]:
-    return [
-        Clip(
-            np.stack([read[start][place] for start, _ in pairs]),
-            np.stack([read[end][place] for _, end in pairs]),
-        )
-        for place in range(sizes)
-    ]

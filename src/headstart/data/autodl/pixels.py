@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from headstart.data import headers, images
 from headstart.data.autodl.examples import Example
 from headstart.data.autodl.metadata import MatrixSpec
-from headstart.data.frames import Clip, moments
+from headstart.data.frames import Clip, moments, paired
 from headstart.data.images import Square
 from headstart.words.task import Skipped
 
@@ -102,9 +102,7 @@ class Pixels:
         whole = [pair for pair in pairs if pair[0] in squares and pair[1] in squares]
         if not whole:
             return bad or Skipped(name, "a video without frames")
-        return Clip(
-            np.stack([squares[one] for one, _ in whole]), np.stack([squares[two] for _, two in whole])
-        )
+        return paired(squares, whole)
 
     def _dense(self, example: Example) -> NDArray[np.float32] | None:
         return array(example, self._matrix) if example.numbers else None
