@@ -73,7 +73,7 @@ def test_replace_is_checked() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
-        ("stages", [], "one or more different stages"),
+        ("stages", [], "one or more stages where there is no recipe"),
         ("stages", "lite0@64", "stages"),
         ("heads", [], "one or more different names out of means, neighbours, ridge, lda"),
         ("heads", ["lda", "lda"], "different names"),
@@ -140,10 +140,13 @@ def test_raw_pixels_may_have_any_size() -> None:
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ("[]", "a configuration must be a JSON object, but is []"),
-        ("{}", 'needs "stages"'),
+        ("{}", "one or more stages where there is no recipe"),
         ('{"stages": [5]}', "a stage must be a JSON object, but is 5"),
         ('{"stages": [{"backbone": "lite0"}]}', 'a stage needs "pixels": it has only backbone'),
-        ('{"stages": [], "fold": 5}', "a configuration has no 'fold': allowed are stages, heads, members"),
+        (
+            '{"stages": [], "fold": 5}',
+            "a configuration has no 'fold': allowed are stages, heads, members, folds",
+        ),
     ],
 )
 def test_unreadable_json_is_refused(text: str, words: str) -> None:

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from headstart import model as models
+from headstart.choosing import Chooser, chooser
 from headstart.data.arrays import Pictures, encode, items
 from headstart.data.scan import scan, scan_unlabelled
 from headstart.errors import BadBudget, BadInput
 from headstart.learn.plan import with_backbone
-from headstart.learn.snapshot import Progressed, Snapshot
+from headstart.learn.snapshot import Noted, Progressed, Snapshot
 from headstart.learn.threads import one_thread
+from headstart.methods import Method, challenging, planned
 from headstart.model import Model
-from headstart.running import Run, default_plan
+from headstart.running import Choosing, Run, default_plan
 from headstart.store.run import RunFolder
-from headstart.words.clock import Budget, Clock, WallClock
+from headstart.words.clock import Budget, Clock, CostClock, WallClock
 from headstart.words.config import Config
 from headstart.words.task import Kind, LabelKind, Samples, Task
 
@@ -43,6 +45,8 @@ class Request:
     path: what to learn from. labels: of samples from Python (`data.arrays.encode`). test: what to predict along
     the way. kind, label_kind: instead of what is found. seed: of all that is drawn at random. backbone: a network
     of timm, `timm:resnet18` or `timm:resnet18@224`, that joins the small stages; weights: its local state dict.
+    method, library: see `fit`. held_out: a source of the library that must not be
+    used, for evaluation. remember: whether the run becomes a prior of the user's library, or of that in a folder.
     """
 
     path: Source
@@ -58,6 +62,10 @@ class Request:
     seed: int | None = None
     backbone: str | None = None
     weights: Path | None = None
+    method: Method = "anytime"
+    library: bool | tuple[Path, ...] = True
+    held_out: str = ""
+    remember: bool | Path = False
 
 
 def fit(
@@ -74,6 +82,8 @@ def fit(
     seed: int | None = None,
     backbone: str | None = None,
     weights: PathLike | None = None,
+    method: Method = "anytime",
+    library: bool | PathLike = True,
 ) -> Model:
     """Learn from labelled images or videos; return the best model that the budget allows.
 
@@ -84,6 +94,10 @@ def fit(
     kind: "image" or "video", label_kind: "single" or "multi", instead of what is found.
     backbone: a network of timm, such as "timm:resnet18", that joins the small stages (needs `headstart[torch]`);
     weights: its state dict, where it is not to come from the hub.
+    method: "anytime" (the stages, and a network that is trained beside them where torch is installed), "frozen" (the
+    stages alone) or "transfer" (one network, trained by the configuration's recipe or the paper's).
+    library: whether the stages after the first are chosen by what worked on the priors that the task resembles:
+    True = those that come with the package and the user's own, a folder = those in it, False = the automatic plan.
     Raises BadInput for what cannot be learnt from, Busy when another process writes the same run folder.
     """
     published = False
@@ -100,6 +114,8 @@ def fit(
         seed=seed,
         backbone=backbone,
         weights=weights,
+        method=method,
+        library=library,
     ):
         published = True
     if not published:
@@ -121,6 +137,8 @@ def watch(
     seed: int | None = None,
     backbone: str | None = None,
     weights: PathLike | None = None,
+    method: Method = "anytime",
+    library: bool | PathLike = True,
 ) -> Iterator[Snapshot]:
     """As `fit`, but a generator of every published snapshot, while the run goes on."""
     request = Request(
@@ -137,27 +155,76 @@ def watch(
         seed,
         backbone,
         None if weights is None else Path(weights),
+        method,
+        library if isinstance(library, bool) else (Path(library),),
     )
     for event in run(request):
         if isinstance(event, Snapshot):
             yield event
 
 
-def run(request: Request) -> Iterator[Snapshot | Progressed | Task]:
+def run(request: Request) -> Iterator[Snapshot | Progressed | Noted | Task]:
     """The whole run: the Task that was found, then progress and every snapshot after it was published."""
     clock = request.clock or WallClock()
     clock.charge("start", "process", 0, 1)
     task, pictures = _task(request)
     yield task
-    config = request.config
+    config = planned(request.method, request.config, task)
     if request.backbone is not None:
         config = _with_backbone(request, task, pictures)
+    training = challenging(request.method, config, task, request.clock, request.seed)
+    choosing = _choosing(request) if config is None else None
     with ExitStack() as stack:
         stack.enter_context(one_thread())
         folder = stack.enter_context(RunFolder.open(request.out))
-        work = Run(task, folder, clock, request.budget, config, request.seed, request.workers, pictures)
+        work = Run(
+            task,
+            folder,
+            clock,
+            request.budget,
+            config,
+            request.seed,
+            request.workers,
+            pictures,
+            training,
+            choosing,
+        )
         stack.callback(work.close)
         yield from work.events()
+        if request.remember:
+            yield from _remembered(request, task, work, clock)
+
+
+def _remembered(request: Request, task: Task, work: Run, clock: Clock) -> Iterator[Noted]:
+    """The run as a prior of the library; says under which name."""
+    from headstart.remembering import remember
+
+    where = None if isinstance(request.remember, bool) else request.remember
+    kind = type(clock).__name__.removesuffix("Clock").lower()
+    name = remember(
+        task,
+        work.config,
+        work.features,
+        work.landmarks(),
+        work.folder.read_curve(),
+        "table:simulated" if isinstance(clock, CostClock) else kind,
+        request.budget,
+        where,
+    )
+    if name is not None:
+        yield Noted(clock.now(), f"remembered as the prior {name}")
+
+
+def _choosing(request: Request) -> Choosing | None:
+    """What plans the stages after the first pass by the library of priors; None where that is not wanted."""
+    if request.library is False:
+        return None
+    folders = None if request.library is True else request.library
+
+    def made(task: Task, config: Config, budget: Budget) -> Chooser:
+        return chooser(task, config, budget, folders, request.held_out)
+
+    return made
 
 
 def _with_backbone(request: Request, task: Task, pictures: Pictures | AutoDL | None) -> Config:

@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.backbones.session import Session, open_session
+from headstart.backbones.session import Session, open_graph, open_session
 from headstart.backbones.table import Precision, digest
 from headstart.data import films
 from headstart.data.arrays import Pictures
+from headstart.data.frames import frames_of
 from headstart.data.kinds import is_film
 from headstart.data.scan import scan_unlabelled
 from headstart.data.squares import at_sizes, clips_at_sizes
 from headstart.errors import BadModel
 from headstart.heads.ensemble import Ensemble, Member
 from headstart.heads.kernel import Kernel, Matrix, unit
+from headstart.heads.trained import Trained
 from headstart.learn.embedding import embedded
 from headstart.store import snapshot as files
 from headstart.words.config import Stage, stage_of
@@ -143,6 +145,8 @@ class Model:
         sizes: dict[int, list[int]] = {}
         for stage in stages:
             sizes.setdefault(stage.frames, []).append(stage.pixels)
+        if self.ensemble.trained is not None:
+            sizes.setdefault(self.ensemble.trained.frames, []).append(self.ensemble.trained.pixels)
         sizes = {frames: sorted(set(wanted)) for frames, wanted in sizes.items()}
         read: list[int] = []
         items: dict[tuple[int, int], list[Any]] = {(f, size): [] for f in sizes for size in sizes[f]}
@@ -155,6 +159,8 @@ class Model:
             for key, item in found.items():
                 items[key].append(item)
         features: dict[str, Matrix] = {}
+        if read and self.ensemble.trained is not None:
+            features |= self._trained(self.ensemble.trained, items, sessions)
         for stage in stages if read else ():
             if stage.backbone not in sessions:
                 sessions[stage.backbone] = open_session(stage.backbone, self.precision)
@@ -163,6 +169,19 @@ class Model:
                 stored = value.astype(np.float16).astype(np.float32)  # as the run's cache keeps them
                 features[block] = unit(stored)
         return features, np.array(read, np.int64)
+
+    def _trained(
+        self, trained: Trained, items: Mapping[tuple[int, int], list[Any]], sessions: dict[str, Session]
+    ) -> dict[str, Matrix]:
+        """The posteriors of the networks that were trained on this task."""
+        pixels = np.stack([frames_of(one, trained.frames) for one in items[trained.frames, trained.pixels]])
+        logits: list[NDArray[np.floating]] = []
+        for number, graph in enumerate(trained.graphs):
+            key = f"{trained.block} {number}"
+            if key not in sessions:
+                sessions[key] = open_graph(graph, ("logits",))
+            logits.append(sessions[key](pixels)["logits"])
+        return {trained.block: trained.posteriors(logits, self.labels)}
 
     def _stages(self) -> list[Stage]:
         """What must be computed: one stage for each backbone, size and number of frames."""
@@ -211,6 +230,9 @@ def save(
         members.append({**about, "blocks": list(member.blocks), "kernel": asdict(member.kernel)})
     for block, fixed in ensemble.landmarks.items():
         tensors[f"landmarks/{block}"] = fixed
+    trained = ensemble.trained
+    for number, network in enumerate(trained.graphs if trained is not None else ()):
+        tensors[f"trained/{number}"] = np.frombuffer(network, np.uint8)
     if thresholds is not None:
         tensors["thresholds"] = thresholds.astype(np.float32)
     backbones = sorted({stage_of(block).backbone for block in ensemble.blocks})
@@ -224,9 +246,32 @@ def save(
         "samples_seen": samples_seen,
         "members": members,
         "temperature": ensemble.temperature,
+        "trained": None if trained is None else _about(trained, ensemble.share),
         "backbones": {name: digest(name, precision) for name in backbones},
     }
     files.publish(folder, document, tensors)
+
+
+def _about(trained: Trained, share: float) -> dict[str, Any]:
+    """All but the graphs."""
+    keys = ("name", "pixels", "frames", "temperature", "evidence", "samples")
+    return {**{key: getattr(trained, key) for key in keys}, "networks": len(trained.graphs), "share": share}
+
+
+def _read_trained(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Trained | None:
+    about = document.get("trained")
+    if about is None:
+        return None
+    graphs = tuple(tensors[f"trained/{number}"].tobytes() for number in range(about["networks"]))
+    return Trained(
+        about["name"],
+        about["pixels"],
+        about["frames"],
+        graphs,
+        about["temperature"],
+        about["evidence"],
+        about["samples"],
+    )
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -265,7 +310,14 @@ def load(path: str | os.PathLike[str]) -> Model:
         document["precision"],
         document["evidence"],
         document["samples_seen"],
-        Ensemble(members, landmarks, document["labels"], document.get("temperature", 1.0)),
+        Ensemble(
+            members,
+            landmarks,
+            document["labels"],
+            document.get("temperature", 1.0),
+            _read_trained(document, tensors),
+            (document.get("trained") or {}).get("share", 0.0),
+        ),
         tensors.get("thresholds"),
         folder,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from headstart.backbones.probe import choose_precision, cost_name, told_precisio
 from headstart.backbones.session import Session, open_session
 from headstart.backbones.table import Precision, digest, find
 from headstart.backbones.temporal import STATISTICS, dim, parted
+from headstart.choosing import Chooser
 from headstart.data import films, videos
 from headstart.data.arrays import Pictures
 from headstart.data.groups import folds, folds_multi, merge, name_groups, near_duplicates
@@ -26,10 +28,12 @@ from headstart.data.order import balanced, balanced_multi
 from headstart.data.squares import Squares
 from headstart.errors import BadConfig
 from headstart.heads.ensemble import Ensemble
+from headstart.learn.challenger import Challenger
 from headstart.learn.features import Features
 from headstart.learn.learner import Learner
+from headstart.learn.material import Material
 from headstart.learn.plan import default_config, passes
-from headstart.learn.snapshot import Progressed, Snapshot
+from headstart.learn.snapshot import Noted, Progressed, Snapshot
 from headstart.learn.truth import Truth
 from headstart.store.cache import fingerprint
 from headstart.store.curve import CurveRow
@@ -49,6 +53,10 @@ _NAMED = 100_000  # samples: the names of more take longer to read than the firs
 _LOOKED_AT = 16  # files whose size the plan is made from
 
 
+Challenging = Callable[[Material, Config, Clock], Challenger]
+Choosing = Callable[[Task, Config, Budget], Chooser]
+
+
 class Run:
     """One run under way: what is open, and what was written."""
 
@@ -62,8 +70,14 @@ class Run:
         seed: int | None = None,
         workers: int | None = None,
         pictures: Pictures | AutoDL | None = None,
+        challenge: Challenging | None = None,
+        choose: Choosing | None = None,
     ) -> None:
-        """pictures: samples of the task that are in memory. For the rest see `api.Request`."""
+        """pictures: samples of the task that are in memory. challenge: makes what is trained beside the stages.
+
+        choose: makes what plans the stages after the first pass anew. For the rest see `api.Request`.
+        """
+        self._challenge, self._choosing = challenge, choose
         self.task, self.folder, self.clock, self.budget = task, folder, clock, budget
         self.meter, self._cpu = Meter(), CpuClock()
         self._started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -88,6 +102,7 @@ class Run:
             self._squares.close()
             raise
         self._last: Snapshot | None = None
+        self._learner: Learner | None = None
         clock.charge("scan", "files", 0, len(task.train) + (len(task.test) if task.test is not None else 0))
 
     def _features(self) -> Features:
@@ -101,11 +116,7 @@ class Run:
         labels = {name: cost_name(name, self.precision) for name in sorted(names)}
         for label in labels.values():
             self.clock.charge("start", label, 0, 1)
-        dims = {
-            block: dim(output, dict(find(stage.backbone).outputs)[parted(output)[0]])
-            for stage in self.config.stages
-            for block, output in zip(stage.blocks, stage.outputs, strict=True)
-        }
+        dims = _dims(self.config)
         graph = f"{self.config.seed} {self.precision} {self.task.kind} " + " ".join(
             digest(n, self.precision) for n in sorted(names)
         )
@@ -136,7 +147,7 @@ class Run:
         alike[self._order[rows]] = near_duplicates(tiny)
         return None if (alike < 0).all() else self._folds(merge(self._groups, alike))
 
-    def events(self) -> Iterator[Snapshot | Progressed]:
+    def events(self) -> Iterator[Snapshot | Progressed | Noted]:
         """Progress and snapshots; each snapshot is on disk before it is yielded."""
         self.folder.start_curve()
         self._write("running", "")
@@ -150,13 +161,54 @@ class Run:
             self.task.labels,
             self._workers,
             self._refold,
+            None if self._challenge is None else self._challenger,
+            None if self._choosing is None else self._choose,
         )
-        for event in learner.run():
-            if isinstance(event, Snapshot):
-                with self.meter.measure("publish"):
-                    self._publish(event)
-            yield event
+        self._learner = learner
+        try:
+            for event in learner.run():
+                if isinstance(event, Snapshot):
+                    with self.meter.measure("publish"):
+                        self._publish(event)
+                yield event
+        finally:
+            learner.close()
         self._finish()
+
+    def landmarks(self) -> dict[str, float]:
+        """Evidence of the heads on each finished stage alone."""
+        return {} if self._learner is None else self._learner.evidence_of_stages()
+
+    def _choose(self, features: Features, evidence: Mapping[str, float]) -> str:
+        """Plan the stages after the first pass by what the library says; why, or "" where it says nothing."""
+        assert self._choosing is not None
+        chosen = self._choosing(self.task, self.config, self.budget)(features, evidence)
+        if chosen is None:
+            return ""
+        self._why = "; ".join(filter(None, [self._why, chosen.reason]))
+        if chosen.stages != self.config.stages:
+            self.config = replace(self.config, stages=chosen.stages)
+            features.replan(passes(self.config)[1:], _dims(self.config))
+        return chosen.reason
+
+    def _challenger(self, folds: NDArray[np.integer]) -> Challenger:
+        """What is trained beside the stages, on the samples in the order of the run."""
+        assert self._challenge is not None
+        mark = hashlib.sha256(np.ascontiguousarray(folds).tobytes())
+        for split, (samples, order) in self.features.splits.items():
+            mark.update(fingerprint(samples, f"{split} {self.config.seed} {self.task.kind}").encode())
+            mark.update(order.tobytes())
+        mark.update(np.ascontiguousarray(self._targets).tobytes())
+        material = Material(
+            self.features,
+            self._targets[self._order],
+            folds,
+            len(self.task.classes),
+            self.task.labels,
+            self.folder.cache_path,
+            mark.hexdigest(),
+        )
+        return self._challenge(material, self.config, self.clock)
 
     def _publish(self, snapshot: Snapshot) -> None:
         """Model first, then what describes it: a reader never finds a description without its model."""
@@ -267,6 +319,7 @@ class Run:
                 }
                 for member in (last.ensemble.members if last else ())
             ],
+            "trained": _trained(last.ensemble) if last else None,
         }
         self.folder.write_run(document)
 
@@ -340,6 +393,24 @@ def _precision(config: Config, clock: Clock) -> tuple[Precision, str]:
     else:
         choice = choose_precision()
     return choice.precision, choice.reason
+
+
+def _trained(ensemble: Ensemble) -> dict[str, Any] | None:
+    """What there is to say of the networks that joined the heads."""
+    trained = ensemble.trained
+    if trained is None:
+        return None
+    about = {key: getattr(trained, key) for key in ("name", "evidence", "samples", "temperature")}
+    return {**about, "networks": len(trained.graphs), "share": ensemble.share}
+
+
+def _dims(config: Config) -> dict[str, int]:
+    """The width of every feature block that the stages compute."""
+    return {
+        block: dim(output, dict(find(stage.backbone).outputs)[parted(output)[0]])
+        for stage in config.stages
+        for block, output in zip(stage.blocks, stage.outputs, strict=True)
+    }
 
 
 def _bytes(ensemble: Ensemble) -> int:

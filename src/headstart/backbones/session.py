@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.backbones.table import Backbone, Precision, find, read_weights
-from headstart.errors import BadInput
+from headstart.errors import BadInput, BadModel
 
 Images = NDArray[np.uint8]
 Features = dict[str, NDArray[np.float32]]
@@ -33,19 +34,49 @@ def open_session(name: str, precision: Precision, threads: int = 1) -> Session:
     return _Network(row, read_weights(name, precision), threads) if row.files else _pixels
 
 
-class _Network:
-    """An ONNX graph. One object serves all threads: a run keeps no state."""
+def open_graph(graph: bytes, outputs: Sequence[str], threads: int = 1) -> Session:
+    """The session of a graph that is no backbone: what was trained on a task. Raises BadModel where it is none."""
+    return _Graph(graph, outputs, threads)
 
-    def __init__(self, row: Backbone, graph: bytes, threads: int) -> None:
+
+class _Graph:
+    """An ONNX graph with one input `image`. One object serves all threads: a run keeps no state."""
+
+    def __init__(self, graph: bytes, outputs: Sequence[str], threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        self._outputs = list(outputs)
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has its own kinds, all of them plain exceptions
+            raise BadModel(
+                f"a network of the model cannot be loaded ({_first_line(error)}): fit again"
+            ) from error
+
+    def __call__(self, images: Images) -> Features:
+        """The outputs for images of the shape that the graph was made for."""
+        if len(images) == 0:
+            return {}
+        values = self._session.run(self._outputs, {"image": np.ascontiguousarray(images)})
+        return dict(zip(self._outputs, values, strict=True))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+
+
+class _Network(_Graph):
+    """The graph of a backbone, which takes certain sizes only."""
+
+    def __init__(self, row: Backbone, graph: bytes, threads: int) -> None:
+        super().__init__(graph, [output for output, _ in row.outputs], threads)
         self._row = row
-        self._outputs = [output for output, _ in row.outputs]
-        self._session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, images: Images) -> Features:
         """Raises BadInput for sides that the graph was not made for: its padding holds for some only."""
@@ -53,10 +84,7 @@ class _Network:
             raise BadInput(f"images must be [n, h, w, 3], not {images.shape}")
         for side in images.shape[1:3]:
             self._row.check(side)
-        if len(images) == 0:
-            return {}
-        values = self._session.run(self._outputs, {"image": np.ascontiguousarray(images)})
-        return dict(zip(self._outputs, values, strict=True))
+        return super().__call__(images)
 
 
 def _pixels(images: Images) -> Features:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.challenge.play_baseline import publish
-from headstart.learn.snapshot import Progressed, Snapshot
+from headstart.learn.snapshot import Snapshot
 from headstart.words.clock import Budget, Clock, WallClock
 from headstart.words.task import Samples, Task
 
@@ -103,7 +103,7 @@ def _snapshots(
         run = Run(task, folder, clock, budget, None, options.seed, options.workers, pictures)
         stack.callback(run.close)
         for event in run.events():
-            if not isinstance(event, Progressed):
+            if isinstance(event, Snapshot):
                 yield event
 
 

@@ -24,7 +24,7 @@ from headstart.api import Request, run
 from headstart.backbones.probe import choose_precision
 from headstart.challenge.submitted_feed import Convert, Picture, Reading, Shelf
 from headstart.errors import HeadstartError
-from headstart.learn.snapshot import Progressed, Snapshot
+from headstart.learn.snapshot import Noted, Progressed, Snapshot
 from headstart.words.clock import Budget
 from headstart.words.task import Kind, Task
 
@@ -89,7 +89,7 @@ class Game:
     def events(self) -> Iterator[Said | None]:
         """What each snapshot says; None between them, so that the caller can think of something else."""
         for event in self._events:
-            if isinstance(event, Task):
+            if isinstance(event, (Task, Noted)):
                 continue
             if event.stage not in self.stages:
                 self.stages.append(event.stage)

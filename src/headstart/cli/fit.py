@@ -24,7 +24,7 @@ from headstart.errors import BadBudget, BadConfig, BadInput, printable
 from headstart.words.clock import Budget, Clock, CpuClock, WallClock
 
 if TYPE_CHECKING:
-    from headstart.learn.snapshot import Progressed, Snapshot
+    from headstart.learn.snapshot import Noted, Progressed, Snapshot
     from headstart.words.task import Task
 
 _TABLE = "table:"
@@ -49,6 +49,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="another network beside the small one (needs the torch extra)",
     )
     parser.add_argument("--weights", metavar="FILE", help="its weights, where not from the hub")
+    parser.add_argument(
+        "--method",
+        default="anytime",
+        choices=("anytime", "frozen", "transfer"),
+        help="anytime: frozen features, and a network trained beside them where torch is installed (default); frozen: "
+        "the former alone; transfer: one network trained by a recipe, the paper's method 1",
+    )
+    parser.add_argument(
+        "--library",
+        metavar="DIR",
+        help="choose stages by the priors in this folder (default: those of the package and your own)",
+    )
+    parser.add_argument(
+        "--no-library", action="store_true", help="the automatic plan, whatever worked elsewhere"
+    )
+    parser.add_argument("--remember", action="store_true", help="make this run a prior of your library")
     parser.add_argument("--seed", type=int, help="of all that is drawn at random (default 0)")
     parser.add_argument("--workers", type=int, help="worker threads (default: one per core)")
     parser.add_argument(
@@ -91,6 +107,9 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         backbone=options.backbone,
         weights=Path(options.weights) if options.weights else None,
+        method=options.method,
+        library=False if options.no_library else (Path(options.library),) if options.library else True,
+        remember=options.remember,
     )
     watchdog = _Watchdog(wall if options.clock == "wall" else None, budget, options)
     view = _View(budget)
@@ -153,7 +172,7 @@ class _View:
         self._latest: Progressed | None = None
         self.published = False
 
-    def show(self, event: Task | Progressed | Snapshot) -> None:
+    def show(self, event: Task | Progressed | Snapshot | Noted) -> None:
         """Draw what happened."""
         kind = type(event).__name__
         if kind == "Task":
@@ -163,11 +182,16 @@ class _View:
             self._samples, self.published = event.samples_seen, True  # type: ignore[union-attr]
             if self._latest is not None:
                 self._draw(dataclasses.replace(self._latest, seconds=event.seconds))  # type: ignore[union-attr]
+        elif kind == "Noted":
+            if self._latest is not None:
+                self._draw(self._latest, event.text)  # type: ignore[union-attr]
+            else:
+                print(printable(event.text), file=sys.stderr)  # type: ignore[union-attr]
         else:
             self._latest = event  # type: ignore[assignment]
             self._draw(event)  # type: ignore[arg-type]
 
-    def _draw(self, event: Progressed) -> None:
+    def _draw(self, event: Progressed, message: str | None = None) -> None:
         self._progress.update(
             ProgressEvent(
                 event.seconds,
@@ -179,6 +203,7 @@ class _View:
                 self._points[-1][1] if self._points else None,
                 self._points,
                 event.next,
+                message,
             )
         )
 

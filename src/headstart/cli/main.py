@@ -24,6 +24,7 @@ VERBS = {
     "judge": "score what a learner published, and draw its curve",
     "bench": "compare learners on tasks, every pair several times",
     "calibrate": "measure this machine for simulated clocks",
+    "library": "priors: data sets met before, and what worked on them",
     "report": "write a run's report as one HTML file",
 }
 

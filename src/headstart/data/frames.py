@@ -29,6 +29,16 @@ class Clip:
         sets = ([shrink(square, pixels) for square in some] for some in (self.frames, self.after))
         return Clip(*map(np.stack, sets))
 
+    def exactly(self, count: int) -> Square:
+        """So many of its frames, evenly spaced, uint8 [count, pixels, pixels, 3]; a short clip's come repeatedly."""
+        some: Square = self.frames[np.linspace(0, len(self.frames) - 1, count).round().astype(int)]
+        return some
+
+
+def frames_of(item: Square | Clip, frames: int) -> Square:
+    """What a network that was trained on a task looks at: a square, or exactly so many frames of a clip."""
+    return item.exactly(frames) if isinstance(item, Clip) else item
+
 
 def paired(squares: Mapping[int, Square], pairs: Sequence[tuple[int, int]]) -> Clip:
     """A clip from the squares of its frames by index, and the pairs of indices that `moments` chose."""

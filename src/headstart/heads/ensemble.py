@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from headstart.heads.calibration import posteriors, sharpened
 from headstart.heads.kernel import Kernel, Matrix
 from headstart.heads.neighbours import votes
+from headstart.heads.trained import Trained
 from headstart.words.scoring import score
 from headstart.words.task import LabelKind
 
@@ -64,13 +65,16 @@ class Ensemble:
 
     landmarks: for each feature block the unit-length features of training samples, [n, dim]; a block
     that came later may hold fewer samples, always the first ones. temperature: of the average (see
-    calibration.sharpened): averages are less sure than they may be.
+    calibration.sharpened): averages are less sure than they may be. trained: networks that speak beside the
+    members, with `share` (0 to 1) of the posterior; without members all of it.
     """
 
     members: tuple[Member, ...]
     landmarks: Mapping[str, NDArray[np.floating]]
     labels: LabelKind
     temperature: float = 1.0
+    trained: Trained | None = None
+    share: float = 0.0
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -78,7 +82,19 @@ class Ensemble:
         return tuple(dict.fromkeys(block for member in self.members for block in member.blocks))
 
     def __call__(self, features: Mapping[str, Matrix]) -> Matrix:
-        """Posteriors float32 [m, classes] from unit-length features [m, dim] of each of `blocks`."""
+        """Posteriors float32 [m, classes] from unit-length features [m, dim] of each of `blocks`.
+
+        Where networks were trained, `features` hold their posteriors, too, under the name of `Trained.block`.
+        """
+        if self.trained is None:
+            return self._closed(features)
+        theirs = features[self.trained.block]
+        if not self.members:
+            return theirs
+        return blended(self._closed(features), theirs, self.share)
+
+    def _closed(self, features: Mapping[str, Matrix]) -> Matrix:
+        """What the members say."""
         samples = len(next(iter(features.values())))
         parts = [self._some(features, slice(i, i + _ROWS_AT_ONCE)) for i in range(0, samples, _ROWS_AT_ONCE)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.members[0].offset)), np.float32)
@@ -98,6 +114,11 @@ class Ensemble:
             right: Matrix = np.sum([theirs[block][:n] for block in member.blocks], axis=0)
             parts.append(member.posteriors(total, left, right, self.labels))
         return sharpened(average(parts), self.temperature, self.labels)
+
+
+def blended(closed: Matrix, trained: Matrix, share: float) -> Matrix:
+    """Posteriors [m, classes] of the closed-form heads, with a share of those of trained networks."""
+    return (1 - np.float32(share)) * closed + np.float32(share) * trained
 
 
 def choose(evidence: Sequence[float], kinds: Sequence[str], members: int) -> list[int]:

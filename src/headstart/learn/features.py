@@ -79,24 +79,44 @@ class Features:
         simulated run; without them every sample counts as one of "decode file", and networks have their names.
         """
         self._efforts, self._labels = efforts, labels or {}
-        self.passes, self.splits, self.dims = passes, splits, dims
+        self.passes: Sequence[Pass] = passes
+        self.splits, self.dims = splits, dict(dims)
         self._networks, self._decoder, self._clock, self.meter = networks, decoder, clock, meter
         self._lock = threading.Lock()
         self.tables: dict[tuple[int, str], Table] = {}
-        self.pass_of = {
-            block: number
-            for number, passing in enumerate(passes)
-            for stage in passing.stages
-            for block in stage.blocks
-        }
+        self.unread: dict[str, dict[int, str]] = {}  # what could not be read outside of a pass
+        self._folder, self._fingerprints = folder, fingerprints
+        self.pass_of: dict[str, int] = {}
         try:
-            self._open(folder, fingerprints)
+            self._open(0)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, folder: Path, fingerprints: Mapping[str, str]) -> None:
-        for number, passing in enumerate(self.passes):
+    def replan(self, passes: Sequence[Pass], dims: Mapping[str, int]) -> None:
+        """Other passes in place of those after the first, which stays as it is. No worker may be under way.
+
+        dims: of the new feature blocks. Networks that were not given at the start cannot come in.
+        """
+        for (number, _), table in self.tables.items():
+            if number > 0:
+                for cache in table.caches.values():
+                    cache.close()
+        self.tables = {key: table for key, table in self.tables.items() if key[0] == 0}
+        self.passes = [self.passes[0], *passes]
+        self.dims |= dims
+        self._open(1)
+
+    def _open(self, first: int) -> None:
+        """The caches of all passes from `first` on."""
+        folder, fingerprints = self._folder, self._fingerprints
+        self.pass_of = {
+            block: number
+            for number, passing in enumerate(self.passes)
+            for stage in passing.stages
+            for block in stage.blocks
+        }
+        for number, passing in list(enumerate(self.passes))[first:]:
             for split, (samples, _order) in self.splits.items():
                 caches: dict[str, FeatureCache] = {}
                 self.tables[number, split] = Table(samples, caches)
@@ -124,6 +144,25 @@ class Features:
             for block, values in zip(stage.blocks, blocks, strict=True):
                 table.caches[block].put(missing, values)
                 self._clock.charge("store", "features", self.dims[block], len(missing))
+
+    def pixels(
+        self, split: str, rows: Indices, pixels: int, frames: int
+    ) -> tuple[Sequence[Images | Clip], Indices]:
+        """Squares (or clips of some frames) of the rows that can be read, and which rows these are."""
+        samples, order = self.splits[split]
+        wanted = Pass(pixels, frames, ())
+        items: list[Images | Clip] = []
+        read: list[int] = []
+        for row in _without(rows, self.bad(split)).tolist():
+            path = os.path.join(samples.root, samples.paths[int(order[row])])
+            found = self._decoder(path, pixels, frames)
+            self._charge_decoding(path, wanted)
+            if isinstance(found, Skipped):
+                self.unread.setdefault(split, {})[row] = found.reason
+            else:
+                items.append(found)
+                read.append(row)
+        return items, np.array(read, np.int64)
 
     def _decode(
         self, table: Table, split: str, rows: Indices, passing: Pass
@@ -160,7 +199,7 @@ class Features:
     def bad(self, split: str) -> dict[int, str]:
         """Rows of a split that could not be read at some pass, with reasons."""
         with self._lock:
-            found: dict[int, str] = {}
+            found: dict[int, str] = dict(self.unread.get(split, {}))
             for (_, of), table in self.tables.items():
                 if of == split:
                     found |= table.bad

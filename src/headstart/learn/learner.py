@@ -6,22 +6,23 @@ folder, no torch and no library of priors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.heads.ensemble import Ensemble
+from headstart.learn.challenger import Challenger, Report
 from headstart.learn.features import Features
 from headstart.learn.pool import Choice, Pool
 from headstart.learn.predictor import Predictor
-from headstart.learn.snapshot import Progressed, Snapshot
+from headstart.learn.snapshot import Noted, Progressed, Snapshot
 from headstart.learn.solver import DUAL, Refold, Solver
+from headstart.learn.standing import Standing, at_least_as_good, stand_together
 from headstart.learn.stream import Job, Stream, jobs
 from headstart.learn.truth import Truth
 from headstart.words.clock import Budget, Clock
 from headstart.words.config import Config
-from headstart.words.scoring import score
 from headstart.words.task import LabelKind
 
 _STEP = 1.35  # the factor of time between two solves: about equal steps of log time
@@ -29,6 +30,13 @@ _FIRST = 256  # with hundreds of classes one sample of each has to do at first
 _AREA = 32 * 64 * 64  # pixels in a batch: large ones do not fit the processor's cache
 _LAST = 0.3  # seconds before the end in which no new solve is begun
 _POLL = 0.2
+_FAR = 2.5  # times the error of the network's features that raw pixels may have on data far from photographs
+_SLICE = 0.25  # seconds of training between two looks at the clock and the workers
+_EXPORT = 2.0  # seconds before the end in which no network is published any more: it has to be exported first
+
+
+Challenge = Callable[[NDArray[np.integer]], Challenger]
+Choose = Callable[[Features, Mapping[str, float]], str]
 
 
 class Learner:
@@ -45,25 +53,34 @@ class Learner:
         labels: LabelKind,
         workers: int,
         refold: Refold | None = None,
+        challenge: Challenge | None = None,
+        choose: Choose | None = None,
     ) -> None:
         """truth (of n samples) and folds [n] are in the order of the run, as the rows of `features`.
 
         workers: threads that compute features; 0 = none beside the caller's, one batch at a time.
         refold: from tiny pixels [m, dim] of some rows [m] to new folds [n], or None where the old are right.
+        challenge: from the folds [n] that hold to a network that is trained beside the stages, or alone.
+        choose: is called after the first pass, with the evidence of each of its stages; it may plan the others anew,
+            and says why ("": nothing was decided).
         """
+        self._choose = choose
+        self._challenge_with, self._far = challenge, False
+        self._challenger: Challenger | None = None
         self._features, self._config, self._clock, self._budget = features, config, clock, budget
         self._labels, self._workers, self._refold = labels, workers, refold
         self._solver = Solver(features, truth, folds, config, labels, clock, budget)
         self._predictor = Predictor(features, truth.classes, labels, clock, budget)
         self._pool = Pool(config.members)
-        self._published: Choice | None = None
-        self._ensemble: Ensemble | None = None
+        self._closed: Choice | None = None
+        self._published: Standing | None = None
         self._standing = True  # whether the published evidence may be compared with
         self._head_seconds = 0.0
 
-    def run(self) -> Iterator[Snapshot | Progressed]:
+    def run(self) -> Iterator[Snapshot | Progressed | Noted]:
         """Until everything is done or the budget is spent. Raises what the stream raises (DiskFull, ...)."""
-        for number in range(len(self._features.passes)):
+        number = -1
+        while (number := number + 1) < len(self._features.passes):
             stream = Stream(self._jobs(number), self._features.extract, self._workers)
             try:
                 yield from self._pass(number, stream)
@@ -74,6 +91,63 @@ class Learner:
             yield from self._attempt(number, complete=True)
             if self._published is not None and self._published.evidence > self._config.enough:
                 return
+            self._far = self._far or self._looks_far(number)
+            if number == 0 and self._choose is not None:
+                with self._features.meter.measure("choose"):
+                    reason = self._choose(self._features, self._solver.evidence_of_stages())
+                if reason:
+                    yield Noted(self._clock.now(), reason)
+        while self._training() and self._budget.left(self._clock) > 0:
+            yield from self._challenge(alone=True)
+
+    def _training(self) -> bool:
+        """Whether there is a challenger, with something left to train."""
+        if self._challenge_with is None:
+            return False
+        if self._challenger is None:  # not before the folds are those that keep duplicates together
+            self._challenger = self._challenge_with(self._solver.folds)
+        return not self._challenger.done
+
+    def evidence_of_stages(self) -> dict[str, float]:
+        """The best evidence of heads on each finished stage's features alone."""
+        return self._solver.evidence_of_stages()
+
+    def close(self) -> None:
+        """Let go of what the challenger holds."""
+        if self._challenger is not None:
+            self._challenger.close()
+
+    def _looks_far(self, number: int) -> bool:
+        """Whether the task is unlike what the network was trained on.
+
+        That is so where raw pixels tell the classes apart about as well as its features do.
+        """
+        if number > 0 or self._challenge_with is None:
+            return False
+        found = self._solver.evidence_of_stages()
+        raw = max((evidence for name, evidence in found.items() if name.startswith("pixels@")), default=0.0)
+        seen = max(
+            (evidence for name, evidence in found.items() if not name.startswith("pixels@")), default=1.0
+        )
+        return (1 - raw) < _FAR * (1 - seen)
+
+    def _challenge(self, alone: bool, seconds: float = _SLICE) -> Iterator[Snapshot | Progressed]:
+        """A slice of training, and a snapshot where the challenger has something new that helps."""
+        challenger = self._challenger
+        assert challenger is not None
+        with self._features.meter.measure("train"):
+            new = challenger.work(self._report(alone), min(seconds, self._budget.left(self._clock)))
+        yield Progressed(self._clock.now(), challenger.doing, 0, 0, "")
+        if new and self._budget.left(self._clock) > _EXPORT and self._take(self._closed):
+            yield self._snapshot(challenger.doing.partition(",")[0])
+
+    def _report(self, alone: bool) -> Report:
+        held_out = np.zeros((0, self._solver.truth.classes), np.float32)
+        if self._closed is not None:
+            held_out = self._closed.held_out
+        rows = self._solver.usable[: len(held_out)]
+        left = self._budget.left(self._clock)
+        return Report(self._clock.now(), left, held_out, rows, self._far, alone)
 
     def _jobs(self, number: int) -> Iterator[Job]:
         passing = self._features.passes[number]
@@ -99,8 +173,14 @@ class Learner:
         first = sum(self._first()) if number == 0 else 0
         solved_at, solved_with = self._clock.now(), 0
         while not stream.ended and self._budget.left(self._clock) > 0:
-            job = stream.next(min(_POLL, self._budget.left(self._clock)))
+            beside = self._far and self._training()
+            before = self._clock.now()
+            job = stream.next(min(_POLL, self._budget.left(self._clock)) if not beside else 0.0)
             done += len(job.rows) if job else 0
+            if beside and (job is None or self._workers == 0):
+                # Without workers half of the time is the challenger's; with them, what the main thread has left.
+                taken = self._clock.now() - before if self._workers == 0 else _SLICE
+                yield from self._challenge(alone=False, seconds=max(taken, 1e-3))
             now = self._clock.now()
             yield Progressed(now, name, done, total, self._next(number))
             due = now >= solved_at * _STEP and done >= max(solved_with * _STEP, solved_with + 16)
@@ -134,15 +214,15 @@ class Learner:
         with self._features.meter.measure("heads"):
             self._solver.take_in(number)
             better = self._decide(number, complete)
-            told = self._ensemble is not None and self._predictor.update(
-                self._ensemble, self._solver.products, better
+            told = self._published is not None and self._predictor.update(
+                self._published.heads, self._solver.products, better
             )
         spent = self._clock.now() - started
         self._head_seconds += spent
         if not complete:  # else every sample of the stage has passed
             self._clock.beside(spent)
-        if self._ensemble is not None and (better or told) and self._budget.left(self._clock) > 0:
-            yield self._snapshot(number, self._ensemble)
+        if self._published is not None and (better or told) and self._budget.left(self._clock) > 0:
+            yield self._snapshot(self._name(number))
 
     def _decide(self, number: int, complete: bool) -> bool:
         """Solve, choose, and take the choice if it is at least as good as what stands."""
@@ -159,19 +239,21 @@ class Learner:
         truth = self._solver.truth[self._solver.usable[:DUAL]]
         choice = self._pool.choose(truth, self._labels, complete)
         self._clock.charge("choose", "thorough" if complete else "quick", truth.shape[1], len(truth))
-        if choice is None or not self._is_better(choice):
-            return False
-        self._published, self._standing = choice, True
-        self._ensemble = self._assembled(choice)
-        return True
+        return choice is not None and self._take(choice)
 
-    def _is_better(self, choice: Choice) -> bool:
-        """At least as good as what stands, on the training samples that both have spoken about."""
-        if self._published is None or not self._standing:
-            return True
-        common = min(len(choice.held_out), len(self._published.held_out))
-        truth = self._solver.truth[self._solver.usable[:common]]
-        return score(truth, choice.held_out[:common]) >= score(truth, self._published.held_out[:common])
+    def _take(self, choice: Choice | None) -> bool:
+        """Let the choice stand, with the networks that help it, if that is at least as good as what stands."""
+        stand = self._challenger.stand if self._challenger is not None else None
+        new = stand_together(
+            choice, stand, self._solver.truth, self._solver.usable, self._labels, self._assembled
+        )
+        if new is None:
+            return False
+        old = self._published if self._standing else None
+        if old is not None and not at_least_as_good(new, old, self._solver.truth):
+            return False
+        self._closed, self._published, self._standing = choice, new, True
+        return True
 
     def _assembled(self, choice: Choice) -> Ensemble:
         members = tuple(candidate.member for candidate in choice.members)
@@ -182,16 +264,17 @@ class Learner:
         fixed = {block: self._solver.products[block].features[:n] for block, n in reach.items()}
         return Ensemble(members, fixed, self._labels, choice.temperature)
 
-    def _snapshot(self, number: int, ensemble: Ensemble) -> Snapshot:
-        assert self._published is not None
-        held_out, usable = self._published.held_out, self._solver.usable
+    def _snapshot(self, stage: str) -> Snapshot:
+        standing = self._published
+        assert standing is not None
+        told = self._predictor.listed(None if standing.stand is None else standing.stand.test, standing.share)
         return Snapshot(
             self._clock.now(),
-            self._name(number),
-            len(usable),
-            self._published.evidence,
-            ensemble,
-            self._features.splits["train"][1][usable[: len(held_out)]],
-            held_out,
-            self._predictor.listed(),
+            stage,
+            max(len(self._solver.usable), 0 if standing.stand is None else standing.stand.samples),
+            standing.evidence,
+            standing.ensemble,
+            self._features.splits["train"][1][standing.rows],
+            standing.held_out,
+            told,
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from headstart.heads.calibration import sharpened
-from headstart.heads.ensemble import Ensemble, Member, average
+from headstart.heads.ensemble import Ensemble, Member, average, blended
 from headstart.heads.kernel import Matrix
 from headstart.learn.features import Features
 from headstart.learn.products import Products, Queries
@@ -35,12 +35,16 @@ class Predictor:
     def __len__(self) -> int:
         return len(self._test)
 
-    def listed(self) -> Matrix | None:
-        """The posteriors in the order of the test list; None without a test split."""
+    def listed(self, trained: Matrix | None = None, share: float = 0.0) -> Matrix | None:
+        """The posteriors in the order of the test list; None without a test split.
+
+        trained: what networks say, float32 [m, classes] in the order of the run, with their share of the average.
+        """
         if len(self) == 0:
             return None
         result = np.empty_like(self._test)
-        result[self._features.splits["test"][1]] = self._test
+        told = self._test if trained is None else blended(self._test, trained, share)
+        result[self._features.splits["test"][1]] = told
         return result
 
     def update(self, ensemble: Ensemble, products: Mapping[str, Products], new: bool) -> bool:

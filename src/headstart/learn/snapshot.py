@@ -43,3 +43,11 @@ class Progressed:
     stage_done: int
     stage_total: int
     next: str
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something was decided that a user may want to know, in one line."""
+
+    seconds: float
+    text: str

@@ -53,6 +53,7 @@ class Solver:
         self._ready: list[Indices] = []
         self._landmarks: dict[tuple[str, ...], Landmarks] = {}
         self._with_scipy = False
+        self._by_stage: dict[str, float] = {}
         many = truth.classes > _MANY
         self._heads = tuple(head for head in config.heads if not (many and head == "lda")) or config.heads
 
@@ -97,10 +98,26 @@ class Solver:
     def candidates(self, number: int, complete: bool) -> Iterator[Candidate]:
         """Solved heads, as they come: at the end of a stage on its combinations, before that on its own blocks."""
         samples = len(self._ready[number])
+        found: Iterator[Candidate] = iter(())
         if samples > DUAL:
-            yield from self._at_landmarks(number, complete)
+            found = self._at_landmarks(number, complete)
         elif samples >= 2:
-            yield from self._on_all_pairs(number, complete, samples)
+            found = self._on_all_pairs(number, complete, samples)
+        stages = {stage.blocks: stage.name for passing in self._features.passes for stage in passing.stages}
+        for candidate in found:
+            name = stages.get(candidate.member.blocks)
+            if complete and name is not None:
+                self._by_stage[name] = max(self._by_stage.get(name, 0.0), candidate.member.evidence)
+            yield candidate
+
+    @property
+    def folds(self) -> NDArray[np.integer]:
+        """The fold of each training sample, [n], near-duplicates together once they are known."""
+        return self._folds
+
+    def evidence_of_stages(self) -> dict[str, float]:
+        """The best evidence of heads on each finished stage's features alone."""
+        return dict(self._by_stage)
 
     def _on_all_pairs(self, number: int, complete: bool, samples: int) -> Iterator[Candidate]:
         few = not complete and samples < _FEW * self.truth.classes

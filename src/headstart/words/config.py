@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from headstart.errors import BadConfig
+from headstart.words.checks import Rules, bad, check, number, one_of, show, some, whole
+from headstart.words.recipe import Recipe
 
 Precision = Literal["auto", "fp32", "int8"]
 HEADS = ("means", "neighbours", "ridge", "lda")
@@ -35,10 +37,10 @@ class Stage:
     frames: int = 1
 
     def __post_init__(self) -> None:
-        _check(self, _STAGE_RULES, "a stage")
+        check(self, _STAGE_RULES, "a stage")
         if self.backbone not in PLAIN and self.pixels % STRIDE:
             rule = f"a multiple of {STRIDE} for a network (any number for {' and '.join(PLAIN)})"
-            raise _bad("pixels", self.pixels, "a stage", rule)
+            raise bad("pixels", self.pixels, "a stage", rule)
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -64,7 +66,8 @@ def stage_of(block: str) -> Stage:
 class Config:
     """A configuration: stages, heads and how they are combined.
 
-    stages: in the order in which they run; no feature block comes twice.
+    stages: in the order in which they run; no feature block comes twice. None at all: a network that is trained
+        by the recipe, alone (the paper's method 1).
     heads: which kinds of head may be solved (names of HEADS).
     members: at most so many heads are averaged in a published model.
     folds: training samples are split so often to estimate evidence.
@@ -72,12 +75,13 @@ class Config:
     enough: after a stage with more evidence than this no further one runs: nothing is left to improve.
     first_per_class, first_test: samples that the first prediction waits for.
     precision: of the backbone's weights; auto = by a short probe.
+    recipe: how a challenger is trained beside the stages; None = none, or as `fit` decides.
     seed: of everything that is drawn at random.
     reason: why this configuration was taken, for the user; it makes no two configurations unequal.
     Raises BadConfig that names the field, its value and what is allowed.
     """
 
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage, ...] = ()
     heads: tuple[str, ...] = HEADS
     members: int = 5
     folds: int = 5
@@ -86,11 +90,14 @@ class Config:
     first_per_class: int = 2
     first_test: int = 160
     precision: Precision = "auto"
+    recipe: Recipe | None = None
     seed: int = 0
     reason: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        _check(self, _CONFIG_RULES, "a configuration")
+        check(self, _CONFIG_RULES, "a configuration")
+        if not self.stages and self.recipe is None:
+            raise bad("stages", (), "a configuration", "one or more stages where there is no recipe")
         blocks = [block for stage in self.stages for block in stage.blocks]
         double = next((block for block in blocks if blocks.count(block) > 1), None)
         if double is not None:
@@ -100,9 +107,15 @@ class Config:
         """This configuration as one JSON object; `from_json` gives it back."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
 
+    @property
+    def digest(self) -> str:
+        """What it is known by, 12 hex digits: of everything but the seed and the reason."""
+        plain = dataclasses.asdict(dataclasses.replace(self, seed=0, reason=""))
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
+
     @staticmethod
     def from_json(text: str) -> Config:
-        """A configuration from JSON; BadConfig names what is wrong. Only "stages" must be given."""
+        """A configuration from JSON; BadConfig names what is wrong. Stages or a recipe must be given."""
         try:
             content = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -110,6 +123,8 @@ class Config:
         values = _known(content, Config, "a configuration")
         if isinstance(values.get("stages"), list):
             values["stages"] = tuple(_stage(entry) for entry in values["stages"])
+        if values.get("recipe") is not None:
+            values["recipe"] = Recipe(**_known(values["recipe"], Recipe, "a recipe"))
         return Config(**_tuples(values))
 
 
@@ -117,14 +132,14 @@ def _stage(entry: Any) -> Stage:
     return Stage(**_tuples(_known(entry, Stage, "a stage")))
 
 
-def _known(content: Any, kind: type[Config | Stage], what: str) -> dict[str, Any]:
+def _known(content: Any, kind: type[Config | Stage | Recipe], what: str) -> dict[str, Any]:
     """The fields of an object from JSON, none unknown and none missing that has no default."""
     if not isinstance(content, dict):
-        raise BadConfig(f"{what} must be a JSON object, but is {_show(content)}")
+        raise BadConfig(f"{what} must be a JSON object, but is {show(content)}")
     fields = {f.name: f.default is dataclasses.MISSING for f in dataclasses.fields(kind)}
     for key in content:
         if key not in fields:
-            raise BadConfig(f"{what} has no {_show(key)}: allowed are {', '.join(fields)}")
+            raise BadConfig(f"{what} has no {show(key)}: allowed are {', '.join(fields)}")
     for key, needed in fields.items():
         if needed and key not in content:
             raise BadConfig(f'{what} needs "{key}": it has only {", ".join(content) or "nothing"}')
@@ -136,66 +151,35 @@ def _tuples(values: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
-Rules = dict[str, tuple[Callable[[Any], bool], str]]
-
-
-def _check(thing: Config | Stage, rules: Rules, what: str) -> None:
-    for key, (holds, allowed) in rules.items():
-        value = getattr(thing, key)
-        if not holds(value):
-            raise _bad(key, value, what, allowed)
-
-
-def _bad(key: str, value: object, what: str, allowed: str) -> BadConfig:
-    return BadConfig(f'"{key}" of {what} is {_show(value)}, but must be {allowed}')
-
-
-def _show(value: object) -> str:
-    words = repr(list(value) if isinstance(value, tuple) else value)
-    return words if len(words) <= 80 else f"{words[:77]}..."
-
-
-def _whole(lowest: int) -> tuple[Callable[[Any], bool], str]:
-    return lambda value: type(value) is int and value >= lowest, f"a whole number, {lowest} or more"
-
-
-def _one_of(allowed: Sequence[str]) -> tuple[Callable[[Any], bool], str]:
-    return lambda value: type(value) is str and value in allowed, f"one of {', '.join(allowed)}"
-
-
-def _some(holds: Callable[[Any], bool], allowed: str) -> tuple[Callable[[Any], bool], str]:
-    """A tuple of at least one, none of them twice."""
-
-    def all_hold(values: Any) -> bool:
-        return type(values) is tuple and all(map(holds, values)) and 0 < len(values) == len(set(values))
-
-    return all_hold, f"a list (in Python a tuple) of one or more different {allowed}"
-
-
 def _name(value: Any) -> bool:
     return type(value) is str and re.fullmatch(r"[^\s@/]+", value) is not None
 
 
-def _share(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value <= 1
+_SHARE = number(0.0, 1.0, "above 0 and at most 1", open_below=True)
+
+
+def _stages(values: Any) -> bool:
+    kinds = type(values) is tuple and all(isinstance(value, Stage) for value in values)
+    return kinds and len(set(values)) == len(values)
 
 
 _STAGE_RULES: Rules = {
     "backbone": (_name, "a name without blanks, @ and /"),
-    "pixels": _whole(1),
-    "outputs": _some(_name, "names without blanks, @ and /"),
-    "frames": _whole(1),
+    "pixels": whole(1),
+    "outputs": some(_name, "names without blanks, @ and /"),
+    "frames": whole(1),
 }
 _CONFIG_RULES: Rules = {
-    "stages": _some(lambda value: isinstance(value, Stage), "stages"),
-    "heads": _some(_one_of(HEADS)[0], f"names out of {', '.join(HEADS)}"),
-    "members": _whole(1),
-    "folds": _whole(2),
-    "head_share": (_share, "a number above 0 and at most 1"),
-    "enough": (_share, "a number above 0 and at most 1"),
-    "first_per_class": _whole(1),
-    "first_test": _whole(0),
-    "precision": _one_of(get_args(Precision)),
-    "seed": _whole(0),
+    "stages": (_stages, "a list (in Python a tuple) of different stages"),
+    "recipe": (lambda value: value is None or isinstance(value, Recipe), "null or a recipe"),
+    "heads": some(one_of(HEADS)[0], f"names out of {', '.join(HEADS)}"),
+    "members": whole(1),
+    "folds": whole(2),
+    "head_share": _SHARE,
+    "enough": _SHARE,
+    "first_per_class": whole(1),
+    "first_test": whole(0),
+    "precision": one_of(get_args(Precision)),
+    "seed": whole(0),
     "reason": (lambda value: type(value) is str, "text"),
 }

@@ -1,0 +1,110 @@
+"""Which stages follow the first pass: what worked on the priors of the library that the task resembles."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.errors import HeadstartError
+from headstart.learn.features import Features
+from headstart.learn.plan import passes
+from headstart.words.clock import Budget
+from headstart.words.config import Config, Stage
+from headstart.words.task import Task
+
+Chooser = Callable[[Features, Mapping[str, float]], "Chosen | None"]
+_LOOKED_AT = 256  # samples: more tell no more (docs/benchmarks.md, recognition)
+_LEAST = 8  # samples: of fewer nothing can be said
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """What was decided. stages: of the whole run, the first pass included; reason: for the user, one line."""
+
+    stages: tuple[Stage, ...]
+    reason: str
+
+
+def chooser(
+    task: Task, config: Config, budget: Budget, folders: tuple[Path, ...] | None, held_out: str
+) -> Chooser:
+    """A chooser that reads the library when it is asked: the shipped and the user's, or those in `folders`.
+
+    held_out: a source of the library that must not be used, for evaluation; "" = none.
+    """
+
+    def choose(features: Features, evidence: Mapping[str, float]) -> Chosen | None:
+        from headstart.meta.fingerprint import BLOCK, from_block
+
+        rows = _some(features, BLOCK)
+        if rows is None:
+            return None
+        try:
+            return _selected(task, config, budget, folders, held_out, from_block(rows), evidence)
+        except HeadstartError:
+            return None  # a damaged library must not end a run: `headstart library list` names what is wrong
+
+    return choose
+
+
+def _some(features: Features, block: str) -> NDArray[np.float32] | None:
+    """Raw features of a block for some training samples that have passed; None where it is not computed."""
+    if features.pass_of.get(block) != 0:
+        return None
+    cache = features.tables[0, "train"].caches[block]
+    rows = np.flatnonzero(cache.done)[:_LOOKED_AT]
+    return cache.get(rows).astype(np.float32) if len(rows) >= _LEAST else None
+
+
+def _selected(
+    task: Task,
+    config: Config,
+    budget: Budget,
+    folders: tuple[Path, ...] | None,
+    held_out: str,
+    seen: NDArray[np.float32],
+    evidence: Mapping[str, float],
+) -> Chosen | None:
+    from headstart.meta.fingerprint import simple
+    from headstart.meta.index import quick
+    from headstart.meta.library import Library
+    from headstart.meta.select import select, situation
+    from headstart.meta.selectors.evidence import Seen
+
+    library = Library.open(*folders) if folders is not None else Library.open()
+    if held_out:
+        library = library.without({held_out})
+    if len(library) == 0:
+        return None
+    table = quick(library, budget.seconds)
+    able = [name for name in table.configs if _continues(table.config(name), config)]
+    if not able:
+        return None
+    table = table.subset(configs=able)
+    given = situation(table, library.priors, library.all_features(), Seen(seen, simple(task), dict(evidence)))
+    found = select(given)
+    if found is None:
+        return None
+    first = passes(config)[0].stages
+    later = [left for stage in found.config.stages if (left := _rest(stage, first)) is not None]
+    return Chosen((*first, *later), found.reason)
+
+
+def _continues(candidate: Config | None, config: Config) -> bool:
+    """Whether a run that began by `config` can go on as `candidate`: only the stages differ."""
+    if candidate is None or not candidate.stages:
+        return False
+    plain = [dataclasses.replace(one, stages=config.stages, seed=0, reason="") for one in (candidate, config)]
+    names = {stage.backbone for stage in config.stages}
+    return plain[0] == plain[1] and {stage.backbone for stage in candidate.stages} <= names
+
+
+def _rest(stage: Stage, first: tuple[Stage, ...]) -> Stage | None:
+    """A stage without the outputs that the first pass has computed."""
+    done = {block for one in first for block in one.blocks}
+    left = tuple(o for o, block in zip(stage.outputs, stage.blocks, strict=True) if block not in done)
+    return dataclasses.replace(stage, outputs=left) if left else None

@@ -1,0 +1,236 @@
+"""A challenger: networks that are trained by gradient beside the frozen stages, and judged by the same evidence.
+
+For each recipe one network is trained without the first fold, and speaks about that fold. The recipe that helps most
+there is trained further without each of the other folds in turn, so that in the end every training sample has been
+judged by a network that had not seen it, and the networks' average predicts. A recipe that does not help costs one
+network. All is done in slices of the caller's time, in the caller's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from headstart.heads.calibration import temperature
+from headstart.heads.ensemble import blended
+from headstart.heads.trained import Trained, averaged
+from headstart.learn.challenger import Report, Stand
+from headstart.learn.joining import SHARES, losses
+from headstart.learn.material import Look, Material
+from headstart.transfer.device import Device
+from headstart.transfer.fitting import Fitting, Steps, loss_of
+from headstart.transfer.keeping import Keeping
+from headstart.transfer.rounds import HELPS, Tried
+from headstart.words.clock import Clock
+from headstart.words.recipe import Recipe
+
+_PART = 0.4  # of the time that is left, at most, goes into one network
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The networks of one recipe that have something to say."""
+
+    recipe: Recipe
+    fittings: tuple[Fitting, ...]
+
+
+class Challenge:
+    """Implements `learn.challenger.Challenger`."""
+
+    def __init__(
+        self,
+        material: Material,
+        plan: Callable[[Report, Sequence[Tried]], Recipe | None],
+        clock: Clock,
+        seed: int,
+        folds: int | None = None,
+        device: Device | None = None,
+    ) -> None:
+        """plan: what to try next, after what was tried. folds: so many networks of a recipe at most (None: one per
+        fold); with one the network is trained for all of the time, whether it helps or not (the paper's method 1).
+        """
+        self._material, self._clock, self._seed, self._device = material, clock, seed, device
+        self._plan, self._most = plan, folds
+        self._tried: list[Tried] = []
+        self._truth = _indicator(material)
+        self._keeping = Keeping(material.folder, material.mark, seed)
+        self._fittings: list[Fitting] = []
+        self._stand: Stand | None = None
+        self._new, self._done = False, False
+        self._task = "a network"
+        self._report: Report | None = None
+        self._look: Look | None = None
+        self._steps = self._all()
+
+    @property
+    def stand(self) -> Stand | None:
+        """See `Challenger`."""
+        return self._stand
+
+    @property
+    def done(self) -> bool:
+        """See `Challenger`."""
+        return self._done
+
+    @property
+    def doing(self) -> str:
+        """See `Challenger`."""
+        training = next((fit for fit in self._fittings if not fit.finished), None)
+        if training is None:
+            return self._task
+        total = f" of {training.recipe.epochs}" if training.recipe.epochs else ""
+        return f"{self._task}, pass {int(training.progress) + 1}{total}"
+
+    def work(self, report: Report, seconds: float) -> bool:
+        """See `Challenger`."""
+        self._report, self._new = report, False
+        end = self._clock.now() + seconds
+        with _one_torch_thread():
+            while not self._done and not self._new:
+                if next(self._steps, _END) is _END:
+                    self._done = True
+                if self._clock.now() >= end:
+                    break
+        return self._new
+
+    def close(self) -> None:
+        """See `Challenger`."""
+        self._steps.close()
+        self._look = None
+
+    def _all(self) -> Steps:
+        """Everything, a small step at a time."""
+        folds = np.unique(self._material.folds).tolist()
+        assert self._report is not None
+        while (recipe := self._plan(self._report, self._tried)) is not None:
+            yield from self._train(recipe, folds[0])
+            self._tried.append(Tried(recipe, self._gain(self._of(recipe))))
+        best = max(self._tried, key=lambda one: one.gain, default=None)
+        if best is None or (best.gain < HELPS and self._most != 1):
+            return
+        for fold in folds[1 : self._most]:
+            yield from self._train(best.recipe, fold)
+
+    def _train(self, recipe: Recipe, fold: int) -> Steps:
+        """One network to the end of its recipe."""
+        look = yield from self._looked(recipe)
+        hidden = (self._material.folds == fold) & look.readable
+        seen = (self._material.folds != fold) & look.readable
+        counts = self._truth[seen].sum(axis=0)
+        if not hidden.any() or not ((counts > 0) & (counts < seen.sum())).any():
+            return  # nothing can be told apart, or nothing judged
+        number = len(self._of(recipe)) + 1
+        self._task = f"{recipe.name}, network {number}"
+        fitting = Fitting(
+            self._material,
+            recipe,
+            fold,
+            np.flatnonzero(hidden),
+            np.flatnonzero(seen),
+            self._truth,
+            self._seed,
+            self._clock,
+            self._keeping,
+            self._show,
+        )
+        self._fittings.append(fitting)
+        assert self._report is not None
+        most = self._report.left * (1.0 if self._most == 1 else _PART)
+        yield from fitting.steps(look, self._device, most)
+
+    def _looked(self, recipe: Recipe) -> Generator[None, None, Look]:
+        if self._look is None or (self._look.pixels, self._look.frames) != (recipe.pixels, recipe.frames):
+            self._task = f"{recipe.name}, reading pixels"
+            self._look = self._material.look(recipe.pixels, recipe.frames)  # one at a time: pixels are large
+            for _ in self._look.decoding():
+                yield
+        return self._look
+
+    def _of(self, recipe: Recipe) -> tuple[Fitting, ...]:
+        return tuple(fit for fit in self._fittings if fit.recipe == recipe and fit.kept is not None)
+
+    def _show(self) -> None:
+        """Let the recipe stand that helps most by now."""
+        recipes = dict.fromkeys(fit.recipe for fit in self._fittings if fit.kept is not None)
+        shown = [Shown(recipe, self._of(recipe)) for recipe in recipes]
+        best = max(shown, key=lambda one: self._gain(one.fittings))
+        self._stand = _stand(best, self._material, len(self._truth), self._truth)
+        self._new = True
+
+    def _gain(self, fittings: Sequence[Fitting]) -> float:
+        """How many nats per sample the networks bring to the heads, at the best share; alone: how few they lose."""
+        report = self._report
+        if not fittings or report is None:
+            return -np.inf
+        if len(report.rows) == 0:
+            return -float(np.mean([fit.kept.loss for fit in fittings if fit.kept is not None]))
+        gains = []
+        for fit in fittings:
+            assert fit.kept is not None
+            rows, mine, theirs = np.intersect1d(report.rows, fit.hidden, return_indices=True)
+            if len(rows) == 0:
+                continue
+            said = self._said(fit)[theirs]
+            ours, truth, labels = report.held_out[mine], self._truth[rows], self._material.labels
+            base = losses(ours, truth, labels).mean()
+            gains.append(
+                max(base - losses(blended(ours, said, share), truth, labels).mean() for share in SHARES)
+            )
+        return float(np.mean(gains)) if gains else -np.inf
+
+    def _said(self, fit: Fitting) -> NDArray[Any]:
+        assert fit.kept is not None
+        logits = fit.kept.held_out
+        heat = temperature(logits.astype(np.float64), self._truth[fit.hidden], self._material.labels)
+        return averaged([logits], heat, self._material.labels)
+
+
+_END = object()
+
+
+def _stand(shown: Shown, material: Material, count: int, truth: NDArray[Any]) -> Stand:
+    """What the networks of one recipe say together; nothing in it changes any more."""
+    recipe, labels = shown.recipe, material.labels
+    frozen = [(fit, fit.kept) for fit in shown.fittings if fit.kept is not None]
+    logits = np.full((count, material.classes), np.nan, np.float32)
+    for fit, kept in frozen:
+        logits[fit.hidden] = kept.held_out
+    spoken = ~np.isnan(logits[:, 0])
+    heat = temperature(logits[spoken].astype(np.float64), truth[spoken], labels)
+    held_out = np.full_like(logits, np.nan)
+    held_out[spoken] = averaged([logits[spoken]], heat, labels)
+    test = averaged([kept.test for _, kept in frozen], heat, labels) if material.tests else None
+    samples = np.unique(np.concatenate([fit.seen for fit, _ in frozen])).size
+    loss = loss_of(logits[spoken], truth[spoken], material)
+
+    def trained() -> Trained:
+        graphs = tuple(fit.graph_of(kept) for fit, kept in frozen)
+        return Trained(recipe.name, recipe.pixels, recipe.frames, graphs, heat, loss, samples)
+
+    return Stand(held_out, test, samples, trained)
+
+
+def _indicator(material: Material) -> NDArray[Any]:
+    targets = material.targets
+    if targets.ndim == 2:
+        return targets.astype(np.float64)
+    result = np.zeros((len(targets), material.classes))
+    result[np.arange(len(targets)), targets.astype(np.int64)] = 1.0
+    return result
+
+
+class _one_torch_thread:
+    """Torch computes in the caller's thread alone while it works: the others extract features."""
+
+    def __enter__(self) -> None:
+        self._before = torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_num_threads(self._before)
