@@ -20,10 +20,22 @@ SURE = 1.96
 
 def page(result: dict[str, Any]) -> str:
     """Markdown."""
-    rows = result["rows"]
-    sources = len(rows[0]["sources"])
+    rows, sizes = result["rows"], result["sizes"]
+    parts = [
+        (title, _table([row for row in rows if row["encoder"] == one], sizes))
+        for one, title in TITLES.items()
+    ]
+    parts += [("Against controls", _against(rows, sizes)), ("The very set", _exact(rows, sizes))]
+    lines = _preface(result)
+    for title, content in [*parts, ("Searches", _searches(result))]:
+        lines += [f"## {title}", "", *content, ""]
+    return "\n".join(lines)
+
+
+def _preface(result: dict[str, Any]) -> list[str]:
+    sources = len(result["rows"][0]["sources"])
     small = sorted(result["pools"].items(), key=lambda pair: pair[1])
-    lines = [
+    return [
         "# Recognition of the prior from unseen samples",
         "",
         f"{len(result['sets'])} sets of {sources} sources; {result['trials']} batches of each set and size, so "
@@ -38,28 +50,6 @@ def page(result: dict[str, Any]) -> str:
         f"Autoencoder: {result['vae']}.",
         "",
     ]
-    for encoder, title in TITLES.items():
-        lines += [
-            f"## {title}",
-            "",
-            *_table([row for row in rows if row["encoder"] == encoder], result["sizes"]),
-            "",
-        ]
-    lines += [
-        "## Against controls",
-        "",
-        *_against(rows, result["sizes"]),
-        "",
-        "## The very set",
-        "",
-        *_exact(rows, result["sizes"]),
-        "",
-        "## Searches",
-        "",
-        *_searches(result),
-        "",
-    ]
-    return "\n".join(lines)
 
 
 def _groups(sources: dict[str, str]) -> list[str]:

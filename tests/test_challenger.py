@@ -96,6 +96,11 @@ def test_a_network_joins_where_it_helps_and_the_model_says_the_same(
     again, skipped = headstart.load(out).posteriors([test / name for name in names])
     assert not skipped
     np.testing.assert_allclose(again, told, atol=5e-3)  # weights are stored in half precision
+    exported = tmp_path / "model.onnx"
+    done = subprocess.run(
+        [sys.executable, "-m", "headstart", "export", str(out), str(exported)], timeout=120
+    )
+    assert done.returncode == 0 and exported.stat().st_size > 100_000
     about = json.loads((out / "run.json").read_text())["trained"]
     assert about["name"] == "small@32" and 0 < about["share"] <= 1
 

@@ -179,6 +179,7 @@ def test_without_answers_or_with_a_table_that_lacks_work_it_says_so(
         replay(task, replace(CONFIG, stages=(Stage("lite0", 96, ("d10",)),)), 0, 1200.0, table, kept)
 
 
+@pytest.mark.slow
 def test_without_a_configuration_it_is_the_plan_of_fit(task: Task, kept: Path) -> None:
     whole = invented(list(BACKBONES), (64, 128, 224))
     replayer = Replayer(task, whole, kept)

@@ -17,6 +17,7 @@ from headstart.words.recipe import Recipe
 from headstart.words.task import Task
 
 Method = Literal["anytime", "frozen", "transfer"]
+_NETWORKS = 3  # of the recipe that helps, each without another fold: more cost as much again and bring little
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -66,7 +67,7 @@ def challenging(
                 return next_recipe(task.kind, len(material.targets), report.far, tried)
 
             drawn = config.seed if seed is None else seed
-            return lambda: Challenge(material, plan, clock, drawn, None if config.stages else 1)
+            return lambda: Challenge(material, plan, clock, drawn, _NETWORKS if config.stages else 1)
 
         return Later(load, background=not isinstance(clock, CostClock))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from headstart.errors import BadInput
 from headstart.export.blocks import MOTION, Block, in_pairs, parsed
 from headstart.export.builder import Builder
 from headstart.export.description import describe
-from headstart.export.heads import posteriors, unit
+from headstart.export.heads import blended, posteriors, unit
 from headstart.export.motion import motion
-from headstart.export.networks import features
+from headstart.export.networks import features, joined
 from headstart.export.resizing import resized
 from headstart.export.temporal import first, summary
 from headstart.model import Model
@@ -28,13 +29,32 @@ def build(model: Model) -> Any:
     if model.kind == "video":
         values = {block.name: _of_clip(graph, values[block.name], block) for block in blocks}
     units = {name: unit(graph, value) for name, value in values.items()}
-    graph.node("Identity", posteriors(graph, model.ensemble, units), name="scores")
+    said = posteriors(graph, model.ensemble, units) if model.ensemble.members else None
+    graph.node("Identity", blended(graph, model.ensemble, said, _logits(graph, model)), name="scores")
     count, rows = ("n", "n") if model.kind == "image" else ("frames", 1)
     names = ("image", "after") if in_pairs(blocks) else ("image",)
     scores = ("float", [rows, len(model.classes)])
     made = graph.model({name: [count, "height", "width", 3] for name in names}, {"scores": scores})
     describe(made, model, blocks)
     return made
+
+
+def _logits(graph: Builder, model: Model) -> list[str]:
+    """What the networks say that were trained on the task, float32 [n, classes] each. Raises BadInput for clips."""
+    trained = model.ensemble.trained
+    if trained is None:
+        return []
+    if model.kind == "video":
+        raise BadInput(
+            f"this model has networks that look at clips as a whole ({trained.name}), which a graph of single frames "
+            "cannot hold: fit again with --method frozen"
+        )
+    square = {trained.pixels: resized(graph, "image", trained.pixels)}
+    found = [
+        joined(graph, f"trained{number}", content, square, ["logits"])
+        for number, content in enumerate(trained.graphs)
+    ]
+    return [one[trained.pixels, "logits"] for one in found]
 
 
 def _features(graph: Builder, model: Model, blocks: tuple[Block, ...]) -> dict[str, str]:

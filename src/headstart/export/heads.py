@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,21 @@ def posteriors(graph: Builder, ensemble: Ensemble, features: Mapping[str, str]) 
         parts.append(graph.node("Mul", part, share))
     average = graph.node("Sum", *parts)
     return _sharpened(graph, average, ensemble.temperature, ensemble.labels)
+
+
+def blended(graph: Builder, ensemble: Ensemble, said: str | None, logits: Sequence[str]) -> str:
+    """What the members say (None: there are none) with the share of the networks' average, as `heads.trained`."""
+    trained = ensemble.trained
+    if trained is None:
+        assert said is not None
+        return said
+    wide = [graph.cast(one, "double") for one in logits]
+    parts = [_posteriors(graph, one, trained.temperature, ensemble.labels) for one in wide]
+    theirs = graph.node("Mul", graph.node("Sum", *parts), graph.constant(1 / len(parts), "float32"))
+    if said is None:
+        return theirs
+    ours = graph.node("Mul", said, graph.constant(1 - ensemble.share, "float32"))
+    return graph.node("Add", ours, graph.node("Mul", theirs, graph.constant(ensemble.share, "float32")))
 
 
 def _squares(graph: Builder, x: str) -> str:

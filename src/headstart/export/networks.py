@@ -23,9 +23,16 @@ def features(
         return {
             (size, name): _cells(graph, square, size) for size, square in squares.items() for name in outputs
         }
+    return joined(graph, backbone, read_weights(backbone, precision), squares, outputs)
+
+
+def joined(
+    graph: Builder, backbone: str, content: bytes, squares: Mapping[int, str], outputs: Sequence[str]
+) -> dict[tuple[int, str], str]:
+    """The same of any network, an ONNX file with the input `image`; `backbone` names its parts in the whole."""
     import onnx
 
-    model = onnx.load_model_from_string(read_weights(backbone, precision))
+    model = onnx.load_model_from_string(content)
     network = model.graph
     if [(own.domain, own.version) for own in model.opset_import] != [("", OPSET)] or _nested(network):
         raise BadInput(

@@ -1,9 +1,9 @@
 """A challenger: networks that are trained by gradient beside the frozen stages, and judged by the same evidence.
 
 For each recipe one network is trained without the first fold, and speaks about that fold. The recipe that helps most
-there is trained further without each of the other folds in turn, so that in the end every training sample has been
-judged by a network that had not seen it, and the networks' average predicts. A recipe that does not help costs one
-network. All is done in slices of the caller's time, in the caller's thread.
+there is trained again without other folds in turn, each network speaking about the samples that it has not seen, and
+their average predicts. A recipe that does not help costs one network. All is done in slices of the caller's time, in
+the caller's thread.
 """
 
 from __future__ import annotations
