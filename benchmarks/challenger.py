@@ -149,7 +149,7 @@ def table(out: Path) -> str:
         found.setdefault((one["set"], one["method"]), []).append(one)
     names = list(dict.fromkeys(name for name, _ in found))
     lines = [
-        "| set | method | n | final | ALC, t0 = 60 | t0 = 20 | CPU-s | of the error closed | network (share), by seed |",
+        "| set | method | n | final | ALC, t0 = 60 | t0 = 20 | CPU-s | error closed | network (share) |",
         "|---|---|--:|--:|--:|--:|--:|--:|---|",
     ]
     for name in names:
