@@ -81,7 +81,6 @@ def played(data: Path, method: str, seed: int, budget: float) -> dict[str, Any]:
     from headstart.running import versions
     from headstart.words.clock import Budget, CpuClock
     from headstart.words.scoring import score
-    from headstart.words.task import Task
 
     truth = labelled(str(data)).task.test
     assert truth is not None and truth.targets is not None
@@ -96,28 +95,31 @@ def played(data: Path, method: str, seed: int, budget: float) -> dict[str, Any]:
         request = replace(request, method=kind, config=config, library=False)
         api_task = api._task
         api._task = lambda _: (replace(task, test=hidden), None)  # the run must not see what the judge does
-        points, about = [], {}
+        points, heads, about = [], [], {}
+        runs: list[Any] = []
+        made = api.Run
+        api.Run = lambda *given: runs.append(made(*given)) or runs[-1]
+        known = _indicator(truth.targets, len(task.classes))
         try:
             for event in api.run(request):
                 if isinstance(event, Snapshot) and event.test is not None:
-                    points.append(
-                        (event.seconds, score(_indicator(truth.targets, len(task.classes)), event.test))
-                    )
+                    points.append((event.seconds, score(known, event.test)))
+                    # What the heads alone say at this moment: the same run without its network.
+                    heads.append((event.seconds, score(known, runs[-1]._learner._predictor.listed())))
                     trained = event.ensemble.trained
                     about = (
                         {} if trained is None else {"network": trained.name, "share": event.ensemble.share}
                     )
-                elif isinstance(event, Task):
-                    continue
             seconds = CpuClock().now()
         finally:
-            api._task = api_task
+            api._task, api.Run = api_task, made
     return {
         "set": data.name,
         "method": method,
         "seed": seed,
         "budget": budget,
         "curve": points,
+        "heads": heads if method == "both" else [],
         "trained": about,
         "cpu_seconds": seconds,
         "versions": versions(),
@@ -129,7 +131,7 @@ def alone(task: Any, name: str, seed: int) -> Any:
     from headstart.transfer.rounds import next_recipe
     from headstart.words.config import Config
 
-    recipe = next_recipe(task.kind, len(task.train), name in FAR, [])
+    recipe = next_recipe(task.kind, len(task.train), 1.0 if name in FAR else 9.0, [])
     return Config(recipe=recipe, seed=seed)
 
 
@@ -141,8 +143,6 @@ def _indicator(targets: Any, classes: int) -> Any:
 
 def table(out: Path) -> str:
     """Final score and areas by set and method: mean and standard deviation over seeds."""
-    from headstart.words.scoring import alc
-
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for file in sorted(out.glob("*.json")):
         one = json.loads(file.read_text())
@@ -153,30 +153,41 @@ def table(out: Path) -> str:
         "|---|---|--:|--:|--:|--:|--:|--:|---|",
     ]
     for name in names:
-        base = None
-        for method in METHODS:
-            runs = found.get((name, method), [])
-            if not runs:
-                continue
-            final = [run["curve"][-1][1] if run["curve"] else 0.0 for run in runs]
-            areas = [
-                [alc([t for t, _ in run["curve"]], [s for _, s in run["curve"]], 1200.0, t0) for run in runs]
-                for t0 in (60.0, 20.0)
-            ]
-            base = float(np.mean(final)) if method == "frozen" else base
-            closed = (
-                ""
-                if base is None or method == "frozen"
-                else f"{(np.mean(final) - base) / max(1 - base, 1e-9):.0%}"
-            )
-            said = "; ".join(
-                f"{run['trained']['network']} ({run['trained']['share']})" if run["trained"] else "–"
-                for run in runs
-            )
-            cpu = np.mean([run["cpu_seconds"] for run in runs])
-            cells = [_cell(final), _cell(areas[0]), _cell(areas[1]), f"{cpu:.0f}", closed, said]
-            lines.append(f"| {name} | {method} | {len(runs)} | " + " | ".join(cells) + " |")
+        both = found.get((name, "both"), [])
+        paired = [{**run, "curve": run["heads"]} for run in both]
+        rows = [
+            ("frozen", found.get((name, "frozen"), [])),
+            ("alone", found.get((name, "alone"), [])),
+            ("both: its heads", paired),
+            ("both", both),
+        ]
+        for label, runs in rows:
+            if runs:
+                lines.append(f"| {name} | {label} | {len(runs)} | {_row(label, runs, paired)} |")
     return "\n".join(lines) + "\n"
+
+
+def _row(label: str, runs: Sequence[dict[str, Any]], paired: Sequence[dict[str, Any]]) -> str:
+    """One line's cells. paired: the same runs without their network, which "both" is compared with."""
+    from headstart.words.scoring import alc
+
+    def area(run: dict[str, Any], t0: float) -> float:
+        return alc([t for t, _ in run["curve"]], [s for _, s in run["curve"]], 1200.0, t0)
+
+    final = [_last(run) for run in runs]
+    cells = [_cell(final), _cell([area(run, 60.0) for run in runs]), _cell([area(run, 20.0) for run in runs])]
+    cells.append(f"{np.mean([run['cpu_seconds'] for run in runs]):.0f}" if label != "both: its heads" else "")
+    base = np.mean([_last(run) for run in paired]) if paired else 1.0
+    cells.append(f"{(np.mean(final) - base) / max(1 - base, 1e-9):.0%}" if label == "both" else "")
+    networks = [
+        f"{run['trained']['network']} ({run['trained']['share']})" if run["trained"] else "–" for run in runs
+    ]
+    cells.append("; ".join(networks) if label in ("alone", "both") else "")
+    return " | ".join(cells)
+
+
+def _last(run: dict[str, Any]) -> float:
+    return float(run["curve"][-1][1]) if run["curve"] else 0.0
 
 
 def _cell(values: Sequence[float]) -> str:

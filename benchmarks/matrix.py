@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: every process has its core
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy and torch: every process has its core
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from headstart.errors import HeadstartError
 from headstart.words.config import Config, Stage

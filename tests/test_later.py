@@ -39,7 +39,7 @@ class Counting:
 
 
 def report(alone: bool) -> Report:
-    return Report(1.0, 9.0, np.zeros((0, 2), np.float32), np.zeros(0, np.int64), False, alone)
+    return Report(1.0, 9.0, np.zeros((0, 2), np.float32), np.zeros(0, np.int64), 9.0, alone)
 
 
 def test_it_loads_beside_the_stages_and_then_works() -> None:

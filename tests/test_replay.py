@@ -19,7 +19,8 @@ from headstart.errors import BadInput
 from headstart.learn.snapshot import Snapshot
 from headstart.words.clock import Budget, CostClock
 from headstart.words.config import Config, Stage
-from headstart.words.costs import CostTable
+from headstart.words.costs import Cost, CostTable
+from headstart.words.recipe import Recipe
 from headstart.words.scoring import score
 from headstart.words.task import Task
 from invented import invented
@@ -185,3 +186,17 @@ def test_without_a_configuration_it_is_the_plan_of_fit(task: Task, kept: Path) -
     replayer = Replayer(task, whole, kept)
     assert [stage.pixels for stage in replayer.plan().stages] == [64, 64, 128, 224]
     assert replayer.run(None, 0, 1200.0) == replayer.run(replayer.plan(), 0, 1200.0)
+
+
+@pytest.mark.parametrize("stages", [(), (PIXELS,)], ids=["alone", "beside stages"])
+def test_a_network_that_is_trained_is_trained_and_its_seconds_are_the_tables(
+    task: Task, table: CostTable, kept: Path, stages: tuple[Stage, ...]
+) -> None:
+    pytest.importorskip("torch")
+    recipe = Recipe("small", 32, "random", rate=3e-3, epochs=2)
+    config = replace(CONFIG, stages=stages, recipe=recipe)
+    with pytest.raises(BadInput, match="no row for backward small at 32 pixels"):
+        replay(task, config, 0, 60.0, table, kept)
+    more = tuple(Cost(kind, "small", 32, 1e-3, each) for kind, each in (("backward", 4e-3), ("infer", 1e-3)))
+    played = Replayer(task, CostTable((*table.rows, *more)), kept).run(config, 0, 60.0)
+    assert played.complete and played.curve and played.totals["backward"] > 0.1

@@ -39,15 +39,16 @@ class Report:
     """How the stages stand, for a challenger that decides by it what to train.
 
     seconds: on the run's clock. left: of the budget. held_out: posteriors of the first training samples, float32
-    [k, classes], rows: which samples these are; none (k = 0) before the first prediction. far: the task looks
-    unlike what the stages' networks were trained on. alone: no stage is left to compute.
+    [k, classes], rows: which samples these are; none (k = 0) before the first prediction. far: the error of raw pixels
+    in times that of the network's features: the smaller, the less the task is like what that was trained on. alone: no
+    stage is left to compute.
     """
 
     seconds: float
     left: float
     held_out: Matrix
     rows: NDArray[np.int64]
-    far: bool
+    far: float
     alone: bool
 
 

@@ -30,7 +30,9 @@ _FIRST = 256  # with hundreds of classes one sample of each has to do at first
 _AREA = 32 * 64 * 64  # pixels in a batch: large ones do not fit the processor's cache
 _LAST = 0.3  # seconds before the end in which no new solve is begun
 _POLL = 0.2
-_FAR = 2.5  # times the error of the network's features that raw pixels may have on data far from photographs
+_BESIDE = (
+    1.5  # times the error of the network's features that raw pixels may have for training to begin at once
+)
 _SLICE = 0.25  # seconds of training between two looks at the clock and the workers
 _EXPORT = 2.0  # seconds before the end in which no network is published any more: it has to be exported first
 
@@ -65,7 +67,7 @@ class Learner:
             and says why ("": nothing was decided).
         """
         self._choose = choose
-        self._challenge_with, self._far = challenge, False
+        self._challenge_with, self._far = challenge, np.inf
         self._challenger: Challenger | None = None
         self._features, self._config, self._clock, self._budget = features, config, clock, budget
         self._labels, self._workers, self._refold = labels, workers, refold
@@ -91,7 +93,7 @@ class Learner:
             yield from self._attempt(number, complete=True)
             if self._published is not None and self._published.evidence > self._config.enough:
                 return
-            self._far = self._far or self._looks_far(number)
+            self._far = min(self._far, self._far_from_photographs(number))
             if number == 0 and self._choose is not None:
                 with self._features.meter.measure("choose"):
                     reason = self._choose(self._features, self._solver.evidence_of_stages())
@@ -117,19 +119,19 @@ class Learner:
         if self._challenger is not None:
             self._challenger.close()
 
-    def _looks_far(self, number: int) -> bool:
-        """Whether the task is unlike what the network was trained on.
+    def _far_from_photographs(self, number: int) -> float:
+        """The error of raw pixels in times that of the network's features, after the first pass; else infinite.
 
-        That is so where raw pixels tell the classes apart about as well as its features do.
+        Where pixels tell the classes apart about as well, the task is unlike what the network was trained on.
         """
         if number > 0 or self._challenge_with is None:
-            return False
+            return np.inf
         found = self._solver.evidence_of_stages()
         raw = max((evidence for name, evidence in found.items() if name.startswith("pixels@")), default=0.0)
         seen = max(
             (evidence for name, evidence in found.items() if not name.startswith("pixels@")), default=1.0
         )
-        return (1 - raw) < _FAR * (1 - seen)
+        return (1 - raw) / (1 - seen) if seen < 1 else np.inf
 
     def _challenge(self, alone: bool, seconds: float = _SLICE) -> Iterator[Snapshot | Progressed]:
         """A slice of training, and a snapshot where the challenger has something new that helps."""
@@ -173,7 +175,7 @@ class Learner:
         first = sum(self._first()) if number == 0 else 0
         solved_at, solved_with = self._clock.now(), 0
         while not stream.ended and self._budget.left(self._clock) > 0:
-            beside = self._far and self._training()
+            beside = self._far <= _BESIDE and self._training()
             before = self._clock.now()
             job = stream.next(min(_POLL, self._budget.left(self._clock)) if not beside else 0.0)
             done += len(job.rows) if job else 0

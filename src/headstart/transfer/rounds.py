@@ -12,6 +12,8 @@ _SAMPLES = {"small": 32_000, "lite0": 6_000}  # that a network passes at least, 
 _PASSES = {"small": (10, 80), "lite0": (4, 15)}  # the fewest and the most passes over the samples
 _LARGE_PASSES = 8  # of the pretrained network at twice the size: it learns faster there
 _BATCH = 32
+FAR = 4.0
+"""Times the error of a pretrained network's features that raw pixels may have where random weights are tried."""
 HELPS = 3e-3
 """Nats per sample: a smaller gain is none."""
 
@@ -55,11 +57,11 @@ class Tried:
     gain: float
 
 
-def next_recipe(kind: Kind, samples: int, far: bool, tried: Sequence[Tried]) -> Recipe | None:
+def next_recipe(kind: Kind, samples: int, far: float, tried: Sequence[Tried]) -> Recipe | None:
     """What to try next on so many training samples; None where nothing is left.
 
-    far: the task looks unlike photographs: only there random weights are tried, and before the pretrained ones. A
-    larger size follows only what helped; the pretrained network is left out where a small one helped already.
+    far: see `learn.challenger.Report`; only up to FAR are random weights tried, before the pretrained ones. A larger
+    size follows only what helped; the pretrained network is left out where a small one helped already.
     """
     gains = {(one.recipe.network, one.recipe.pixels): one.gain for one in tried}
     for recipe in _first(kind, far):
@@ -75,10 +77,10 @@ def next_recipe(kind: Kind, samples: int, far: bool, tried: Sequence[Tried]) -> 
     return None
 
 
-def _first(kind: Kind, far: bool) -> tuple[Recipe, ...]:
+def _first(kind: Kind, far: float) -> tuple[Recipe, ...]:
     if kind == "video":
         return CLIP, replace(LITE, frames=4)
-    return (SMALL, LITE) if far else (LITE,)
+    return (SMALL, LITE) if far <= FAR else (LITE,)
 
 
 def _larger(recipe: Recipe) -> Recipe:
