@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headstart.errors import BadInput
@@ -48,6 +48,7 @@ def played(schedule: Schedule, parallel: int, value: dict[Place, float]) -> list
         order.append(ended)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 9), st.sampled_from([(1.0, 9.0, 3), (1.0, 8.0, 2), (1.0, 27.0, 3), (1.0, 1.0, 3)]))
 def test_every_evaluation_is_made_once_and_the_best_go_on(
     parallel: int, sizes: tuple[float, float, int]

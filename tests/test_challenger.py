@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,15 @@ from PIL import Image
 import clips
 import headstart
 from headstart import api
-from headstart.errors import BadConfig
+from headstart.challenge import calibrate_training as training
+from headstart.errors import BadConfig, BadInput
 from headstart.learn.snapshot import Snapshot
-from headstart.words.clock import Budget
+from headstart.words.clock import Budget, CostClock
 from headstart.words.config import Config, Stage
+from headstart.words.costs import Cost, CostTable
 from headstart.words.recipe import Recipe
 from headstart.words.scoring import score
+from invented import invented
 
 pytestmark = pytest.mark.slow
 WAYS = ("left", "right")
@@ -97,9 +101,7 @@ def test_a_network_joins_where_it_helps_and_the_model_says_the_same(
     assert not skipped
     np.testing.assert_allclose(again, told, atol=5e-3)  # weights are stored in half precision
     exported = tmp_path / "model.onnx"
-    done = subprocess.run(
-        [sys.executable, "-m", "headstart", "export", str(out), str(exported)], timeout=120
-    )
+    done = subprocess.run([sys.executable, "-m", "headstart", "export", str(out), str(exported)], timeout=120)
     assert done.returncode == 0 and exported.stat().st_size > 100_000
     about = json.loads((out / "run.json").read_text())["trained"]
     assert about["name"] == "small@32" and 0 < about["share"] <= 1
@@ -219,3 +221,43 @@ def test_a_killed_training_goes_on_where_it_stopped(task: tuple[Path, Path], tmp
     after = {path.name: path.stat().st_mtime_ns for path in (out / "cache").glob("network-*.done")}
     assert set(done) < set(after) and all(after[name] == done[name] for name in done)
     assert headstart.load(out).ensemble.trained is not None
+
+
+def test_a_simulated_training_is_the_same_twice_and_is_charged(
+    task: tuple[Path, Path], tmp_path: Path
+) -> None:
+    plain = invented(("pixels",), (32,))
+    rows = (Cost("backward", "small", 32, 0.004, 6e-4), Cost("infer", "small", 32, 0.001, 2e-4))
+    table = CostTable((*plain.rows, *rows))
+    config = Config((Stage("pixels", 32, ("rgb16",)),), recipe=replace(QUICK, epochs=6), folds=3, enough=1.0)
+
+    def run(name: str) -> tuple[list[Snapshot], CostClock]:
+        clock = CostClock(table)
+        request = api.Request(task[0], Budget(60), tmp_path / name, task[1], config, clock, 0)
+        return snapshots(request), clock
+
+    (one, clock), (other, _) = run("a"), run("b")
+    assert [(a.seconds, a.evidence) for a in one] == [(b.seconds, b.evidence) for b in other]
+    np.testing.assert_array_equal(one[-1].test, other[-1].test)
+    # Three networks, each six passes over two thirds of 120 samples.
+    assert clock.totals()["backward"] == pytest.approx(3 * 6 * (80 * 6e-4 + 5 * 0.004), rel=0.15)
+
+
+def test_a_table_without_training_is_refused(task: tuple[Path, Path], tmp_path: Path) -> None:
+    clock = CostClock(invented(("pixels",), (32,)))
+    config = Config((Stage("pixels", 32, ("rgb16",)),), recipe=replace(QUICK, epochs=1), enough=1.0)
+    with pytest.raises(BadInput, match="backward small"):
+        snapshots(api.Request(task[0], Budget(60), tmp_path / "run", None, config, clock, 0))
+
+
+def test_training_is_measured_for_a_table() -> None:
+    cells = training.cells(["small"])
+    assert {(cell.kind, cell.name, cell.size, cell.n) for cell in cells} == {
+        (kind, "small", size, count)
+        for kind in ("backward", "infer")
+        for size in (32, 64, 128)
+        for count in (8, 32)
+    }
+    for cell in cells[:2]:
+        cell.measure()
+        assert cell.seconds > 0

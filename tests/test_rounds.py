@@ -31,7 +31,7 @@ def test_what_is_far_from_photographs_starts_from_random_weights() -> None:
 
 
 def test_clips_are_looked_at_as_a_whole_first() -> None:
-    assert order("video", 9.0, {}) == ["clip_small@32x8", "lite0@64x4"]
+    assert order("video", 9.0, {}) == ["clip_small@32x8"]
     assert order("video", 1.2, {"clip_small@32x8": 2 * HELPS}) == ["clip_small@32x8", "clip_small@64x8"]
 
 

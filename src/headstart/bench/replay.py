@@ -1,8 +1,7 @@
 """Replay: what a configuration does on a prior by the simulated clock, without decoding or passing a network again.
 
-The run is the product's own (`running.Run`), and charges what a run that computes everything would charge; its
-features come from `PriorFeatures`, and nothing is written but what is asked for. Labels of the test split are read
-here, to score: they may be those of prior data sets only.
+The run is the product's own (`running.Run`), and charges what a run that computes everything would charge. Labels of
+the test split are read here, to score: they may be those of prior data sets only.
 """
 
 from __future__ import annotations
@@ -234,10 +233,7 @@ class _Replayed(Features):
         meter: Meter,
         labels: Mapping[str, str],
     ) -> None:
-        """orders: which sample of a split stands at which row of the run, int [n].
-
-        decoder: of what a network is trained on, which is decoded each time.
-        """
+        """orders: which sample of a split stands at which row of the run, int [n]. decoder: for what is trained."""
         stages = [stage for passing in run for stage in passing.stages]
         self._replayer, self._prior, self._order = replayer, prior, orders
         self._decoder, self._efforts, self.unread = decoder, Efforts(prior.task.kind), {}

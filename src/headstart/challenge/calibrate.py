@@ -18,6 +18,7 @@ from headstart.challenge import calibrate_decoding as decoding
 from headstart.challenge import calibrate_forward as forward
 from headstart.challenge import calibrate_heads as heads
 from headstart.challenge import calibrate_start as start
+from headstart.challenge import calibrate_training as training
 from headstart.challenge.calibrate_cells import Cell, again, measure, noisy
 from headstart.challenge.calibrate_laws import Entries, entries
 from headstart.errors import BadInput
@@ -50,10 +51,12 @@ def calibrate(
     backbones: Sequence[str] = forward.BUNDLED,
     seconds: float = SECONDS,
     told: Callable[[str], None] = lambda _: None,
+    trained: Sequence[str] = (),
 ) -> CostTable:
     """Measure this machine for about `seconds` of wall time, with one thread. BadInput where it will not be measured.
 
-    backbones: names of networks, bundled or prepared. told: is called with what happens.
+    backbones: names of networks, bundled or prepared. told: is called with what happens. trained: networks of
+    `transfer.networks` whose training is measured, too.
     """
     began, spent = time.monotonic(), time.process_time()
     folder = Path(tempfile.mkdtemp(prefix="headstart-calibrate-"))
@@ -61,13 +64,13 @@ def calibrate(
         with ExitStack() as stack:
             stack.enter_context(one_thread())
             told("making pictures and problems to measure with")
-            cells = _prepared(folder, backbones, stack)
+            cells = _prepared(folder, backbones, trained, stack)
             measure(cells.all, began + seconds * (1 - _RESERVED), told)
             found = _settled(cells, began + seconds, told)
             table = start.balanced_books(folder, CostTable(found.rows, found.points))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    about = _about(name, cells, backbones)
+    about = _about(name, cells, [*backbones, *(f"{network} (trained)" for network in trained)])
     about |= {
         "seconds": round(time.monotonic() - began, 1),
         "cpu_seconds": round(time.process_time() - spent, 1),
@@ -77,7 +80,7 @@ def calibrate(
     return table
 
 
-def _prepared(folder: Path, backbones: Sequence[str], stack: ExitStack) -> Cells:
+def _prepared(folder: Path, backbones: Sequence[str], trained: Sequence[str], stack: ExitStack) -> Cells:
     """Everything to measure; what stays open is closed with the stack."""
     kept, squares = decoding.kept(folder)
     stack.callback(squares.close)
@@ -97,7 +100,7 @@ def _prepared(folder: Path, backbones: Sequence[str], stack: ExitStack) -> Cells
         *fed,
         *streamed,
     ]
-    curved = [*passing, *heads.solves(), *heads.duplicates()]
+    curved = [*passing, *training.cells(trained), *heads.solves(), *heads.duplicates()]
     return Cells(tuple(linear), tuple(curved), tuple([*decoding.cells(folder), *decoding.clips(folder)]))
 
 

@@ -32,6 +32,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a prepared network to measure beside the bundled ones; may be given again",
     )
     parser.add_argument(
+        "--train",
+        action="append",
+        metavar="NETWORK",
+        help="a network whose training is measured, too: lite0, small (needs the torch extra); may be given again",
+    )
+    parser.add_argument(
         "--list", action="store_true", help="show the tables that there are, and measure nothing"
     )
 
@@ -50,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadInput(f"a calibration in {options.budget} measures next to nothing: give 20s or more")
     name = options.name or tables.own_name()
     path = Path(options.out) if options.out else tables.path_of(name)
-    table = calibrate(name, (*BUNDLED, *(options.backbone or ())), seconds, _told)
+    table = calibrate(name, (*BUNDLED, *(options.backbone or ())), seconds, _told, options.train or ())
     tables.save(table, path)
     about = {"table": name, "file": str(path), "entries": len(table.rows) + len(table.points), **table.about}
     if options.json:

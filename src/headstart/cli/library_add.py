@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     added = []
     for data in options.data:
         task = scan(data, kind=options.kind, labels=options.labels)
-        name = options.name if options.name is not None else _word(task.name)
+        name = options.name if options.name is not None else word(task.name)
         told = fingerprint(task, n=options.samples, seed=options.seed)
         test = len(task.test) if task.test is not None else 0
         prior = Prior.of(name, options.source or name, told.simple, test=test, licence=options.licence)
@@ -66,6 +66,6 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _word(title: str) -> str:
+def word(title: str) -> str:
     """A name made of a folder's: what a prior's name may not hold becomes `_`."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", title).strip("._-")[:100] or "prior"

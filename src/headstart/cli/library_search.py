@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from headstart.cli.drawing import printable
 from headstart.cli.library import folders, opened
-from headstart.cli.library_add import _word as word
+from headstart.cli.library_add import word as word
 from headstart.cli.library_list import complain
 from headstart.errors import BadInput
 from headstart.words.clock import Budget

@@ -14,7 +14,7 @@ from typing import Any
 from headstart.errors import BadInput
 from headstart.words.growth import along
 
-PER_IMAGE = ("decode", "forward", "backward")
+PER_IMAGE = ("decode", "forward", "backward", "infer")
 """Kinds of work whose size is the pixels of a square's side: what was not measured is not guessed beyond."""
 
 
