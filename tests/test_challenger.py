@@ -104,7 +104,7 @@ def test_a_network_joins_where_it_helps_and_the_model_says_the_same(
     done = subprocess.run([sys.executable, "-m", "headstart", "export", str(out), str(exported)], timeout=120)
     assert done.returncode == 0 and exported.stat().st_size > 100_000
     about = json.loads((out / "run.json").read_text())["trained"]
-    assert about["name"] == "small@32" and 0 < about["share"] <= 1
+    assert about["name"] == "small@32" and 0 < about["share"] <= 1 and about["evidence"] > 0.9
 
 
 def test_a_network_that_does_not_help_stays_out(tmp_path: Path) -> None:

@@ -151,10 +151,15 @@ def _line(event: ProgressEvent, budget: float) -> str:
     evidence = f"{event.points[-1][1]:.3f}" if event.points else "-"
     line = (
         f"{moment(event.points[-1][0] if event.points else event.seconds):>6} of {moment(budget)}  "
-        f"evidence {evidence}  stage {printable(event.stage)} {event.stage_done}/{event.stage_total}  "
+        f"evidence {evidence}  stage {printable(event.stage)}{_passed(event)}  "
         f"samples {event.samples_seen}"
     )
     return line + (f"  next {printable(event.next)}" if event.next else "")
+
+
+def _passed(event: ProgressEvent) -> str:
+    """How many samples have passed the stage; a network in training says itself how far it is."""
+    return f" {event.stage_done}/{event.stage_total}" if event.stage_total else ""
 
 
 def picture(event: ProgressEvent, budget: float, columns: int, glyphs: Glyphs) -> list[tuple[str, int]]:
@@ -163,7 +168,7 @@ def picture(event: ProgressEvent, budget: float, columns: int, glyphs: Glyphs) -
     done = min(event.stage_done / event.stage_total, 1.0) if event.stage_total > 0 else 0.0
     used = f"{moment(event.seconds)} of {moment(budget)}"
     stage = printable(event.stage)
-    passed = f"{stage}  {event.stage_done:,} of {event.stage_total:,}"
+    passed = f"{stage}  {event.stage_done:,} of {event.stage_total:,}" if event.stage_total else stage
     widest = max(15, width(stage) + 6 + 2 * len(f"{event.stage_total:,}"))
     bar = max(min(columns - _LABEL - 2 - widest, 48), 6)
     evidence = "not yet" if event.evidence is None else f"{event.evidence:.3f}"

@@ -68,6 +68,7 @@ def _model(reading: Reading) -> Section | None:
             f"The published posteriors are the mean over {len(members)} members, chosen by evidence."
         )  # fmt: skip
         body = f"<p>{one} Each is a head on frozen features.</p>" + _members(members)
+    body += _trained(facts.get("trained"), alone=not members)
     body += curve.stages_table(reading)
     if facts.get("why"):
         body += f"<h3>Why this configuration</h3><p>{text(facts['why'])}</p>"
@@ -93,6 +94,22 @@ def _members(members: list[Mapping[str, Any]]) -> str:
             )
         )  # fmt: skip
     return table(("Head", "Features", "#Evidence", "#Temperature"), rows)
+
+
+def _trained(facts: Any, alone: bool) -> str:
+    """The networks that were trained on the task, in a sentence; nothing where there are none."""
+    if not isinstance(facts, Mapping):
+        return ""
+    count = int(number(facts.get("networks")) or 1)
+    many = "A network was" if count == 1 else f"{count} networks were"
+    share = number(facts.get("share")) or 0.0
+    part = "It says" if count == 1 else "Their average says"
+    what = "all" if alone else f"{share:.0%} of the posterior, as training samples that were held out advise"
+    evidence = decimals(number(facts.get("evidence")))
+    return (
+        f"<p>{many} trained on these samples: <code>{text(str(facts.get('name', '?')))}</code>, evidence {evidence} "
+        f"by itself. {part} {what}.</p>"
+    )
 
 
 def _gathered(blocks: list[Any]) -> list[str]:

@@ -23,11 +23,12 @@ from headstart.learn.challenger import Report, Stand
 from headstart.learn.joining import SHARES, losses
 from headstart.learn.material import Look, Material
 from headstart.transfer.device import Device
-from headstart.transfer.fitting import Fitting, Steps, loss_of
+from headstart.transfer.fitting import Fitting, Steps
 from headstart.transfer.keeping import Keeping
 from headstart.transfer.rounds import HELPS, Tried
 from headstart.words.clock import Clock
 from headstart.words.recipe import Recipe
+from headstart.words.scoring import score
 
 _PART = 0.4  # of the time that is left, at most, goes into one network
 
@@ -207,11 +208,11 @@ def _stand(shown: Shown, material: Material, count: int, truth: NDArray[Any]) ->
     held_out[spoken] = averaged([logits[spoken]], heat, labels)
     test = averaged([kept.test for _, kept in frozen], heat, labels) if material.tests else None
     samples = np.unique(np.concatenate([fit.seen for fit, _ in frozen])).size
-    loss = loss_of(logits[spoken], truth[spoken], material)
+    evidence = score(truth[spoken], held_out[spoken])
 
     def trained() -> Trained:
         graphs = tuple(fit.graph_of(kept) for fit, kept in frozen)
-        return Trained(recipe.name, recipe.pixels, recipe.frames, graphs, heat, loss, samples)
+        return Trained(recipe.name, recipe.pixels, recipe.frames, graphs, heat, evidence, samples)
 
     return Stand(held_out, test, samples, trained)
 
