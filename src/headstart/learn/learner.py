@@ -252,6 +252,8 @@ class Learner:
         if new is None:
             return False
         old = self._published if self._standing else None
+        if old is not None and new.says_the_same_as(old):
+            return False
         if old is not None and not at_least_as_good(new, old, self._solver.truth):
             return False
         self._closed, self._published, self._standing = choice, new, True

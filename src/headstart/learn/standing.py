@@ -36,6 +36,10 @@ class Standing:
     made: Callable[[Choice], Ensemble]
     labels: LabelKind
 
+    def says_the_same_as(self, other: Standing) -> bool:
+        """Whether neither heads nor networks are others."""
+        return self.closed is other.closed and self.stand is other.stand
+
     @cached_property
     def heads(self) -> Ensemble:
         """The closed-form part alone."""

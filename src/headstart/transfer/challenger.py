@@ -165,25 +165,28 @@ class Challenge:
         self._new = True
 
     def _gain(self, fittings: Sequence[Fitting]) -> float:
-        """How many nats per sample the networks bring to the heads, at the best share; alone: how few they lose."""
+        """How many nats per sample the networks surely bring to the heads: at the best share, less a standard error.
+
+        Alone: minus what they lose.
+        """
         report = self._report
         if not fittings or report is None:
             return -np.inf
         if len(report.rows) == 0:
             return -float(np.mean([fit.kept.loss for fit in fittings if fit.kept is not None]))
-        gains = []
+        ours, theirs, known = [], [], []
         for fit in fittings:
-            assert fit.kept is not None
-            rows, mine, theirs = np.intersect1d(report.rows, fit.hidden, return_indices=True)
-            if len(rows) == 0:
-                continue
-            said = self._said(fit)[theirs]
-            ours, truth, labels = report.held_out[mine], self._truth[rows], self._material.labels
-            base = losses(ours, truth, labels).mean()
-            gains.append(
-                max(base - losses(blended(ours, said, share), truth, labels).mean() for share in SHARES)
-            )
-        return float(np.mean(gains)) if gains else -np.inf
+            rows, mine, place = np.intersect1d(report.rows, fit.hidden, return_indices=True)
+            ours.append(report.held_out[mine])
+            theirs.append(self._said(fit)[place])
+            known.append(self._truth[rows])
+        truth, labels = np.concatenate(known), self._material.labels
+        if len(truth) < 2:
+            return -np.inf
+        heads, networks = np.concatenate(ours), np.concatenate(theirs)
+        base = losses(heads, truth, labels)
+        gains = [base - losses(blended(heads, networks, share), truth, labels) for share in SHARES]
+        return max(float(gain.mean() - gain.std(ddof=1) / np.sqrt(len(gain))) for gain in gains)
 
     def _said(self, fit: Fitting) -> NDArray[Any]:
         assert fit.kept is not None
