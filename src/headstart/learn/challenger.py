@@ -41,7 +41,7 @@ class Report:
     seconds: on the run's clock. left: of the budget. held_out: posteriors of the first training samples, float32
     [k, classes], rows: which samples these are; none (k = 0) before the first prediction. far: the error of raw pixels
     in times that of the network's features: the smaller, the less the task is like what that was trained on. alone: no
-    stage is left to compute.
+    stage is left to compute. threads: that may be computed with.
     """
 
     seconds: float
@@ -50,6 +50,7 @@ class Report:
     rows: NDArray[np.int64]
     far: float
     alone: bool
+    threads: int = 1
 
 
 class Challenger(Protocol):

@@ -149,7 +149,8 @@ class Learner:
             held_out = self._closed.held_out
         rows = self._solver.usable[: len(held_out)]
         left = self._budget.left(self._clock)
-        return Report(self._clock.now(), left, held_out, rows, self._far, alone)
+        threads = max(1, self._workers) if alone else 1  # else the workers have the other cores
+        return Report(self._clock.now(), left, held_out, rows, self._far, alone, threads)
 
     def _jobs(self, number: int) -> Iterator[Job]:
         passing = self._features.passes[number]

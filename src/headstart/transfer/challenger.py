@@ -30,6 +30,7 @@ from headstart.words.clock import Clock
 from headstart.words.recipe import Recipe
 from headstart.words.scoring import score
 
+_SPARE = 1.5  # times the longest step of late that must be left for another one
 _PART = 0.4  # of the time that is left, at most, goes into one network
 
 
@@ -65,6 +66,7 @@ class Challenge:
         self._stand: Stand | None = None
         self._new, self._done = False, False
         self._task = "a network"
+        self._longest = 0.0
         self._report: Report | None = None
         self._look: Look | None = None
         self._steps = self._all()
@@ -92,11 +94,17 @@ class Challenge:
         """See `Challenger`."""
         self._report, self._new = report, False
         end = self._clock.now() + seconds
-        with _one_torch_thread():
+        with _torch_threads(report.threads):
             while not self._done and not self._new:
+                began = self._clock.now()
+                if end - seconds + report.left - began < _SPARE * self._longest:
+                    self._done = True  # the next step might end after the budget
+                    break
                 if next(self._steps, _END) is _END:
                     self._done = True
-                if self._clock.now() >= end:
+                now = self._clock.now()
+                self._longest = max(now - began, 0.9 * self._longest)  # the first steps load and allocate
+                if now >= end:
                     break
         return self._new
 
@@ -229,12 +237,17 @@ def _indicator(material: Material) -> NDArray[Any]:
     return result
 
 
-class _one_torch_thread:
-    """Torch computes in the caller's thread alone while it works: the others extract features."""
+class _torch_threads:
+    """So many threads for torch inside; as many as before outside."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
 
     def __enter__(self) -> None:
         self._before = torch.get_num_threads()
-        torch.set_num_threads(1)
+        if self._before != self._threads:
+            torch.set_num_threads(self._threads)
 
     def __exit__(self, *_: object) -> None:
-        torch.set_num_threads(self._before)
+        if self._before != self._threads:
+            torch.set_num_threads(self._before)
