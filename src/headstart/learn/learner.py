@@ -30,9 +30,8 @@ _FIRST = 256  # with hundreds of classes one sample of each has to do at first
 _AREA = 32 * 64 * 64  # pixels in a batch: large ones do not fit the processor's cache
 _LAST = 0.3  # seconds before the end in which no new solve is begun
 _POLL = 0.2
-_BESIDE = (
-    1.5  # times the error of the network's features that raw pixels may have for training to begin at once
-)
+_TOLD = 0.8  # evidence of raw pixels: where it is less, they tell little
+_BESIDE = 1.5  # times the features' error that raw pixels may have for training to begin at once
 _SLICE = 0.25  # seconds of training between two looks at the clock and the workers
 _EXPORT = 2.0  # seconds before the end in which no network is published any more: it has to be exported first
 
@@ -122,7 +121,8 @@ class Learner:
     def _far_from_photographs(self, number: int) -> float:
         """The error of raw pixels in times that of the network's features, after the first pass; else infinite.
 
-        Where pixels tell the classes apart about as well, the task is unlike what the network was trained on.
+        Where pixels tell the classes apart well, and about as well as features, the task is unlike what the network was
+        trained on. (Where neither does, as on clips that only differ by their motion, nothing follows.)
         """
         if number > 0 or self._challenge_with is None:
             return np.inf
@@ -131,7 +131,7 @@ class Learner:
         seen = max(
             (evidence for name, evidence in found.items() if not name.startswith("pixels@")), default=1.0
         )
-        return (1 - raw) / (1 - seen) if seen < 1 else np.inf
+        return (1 - raw) / (1 - seen) if seen < 1 and raw >= _TOLD else np.inf
 
     def _challenge(self, alone: bool, seconds: float = _SLICE) -> Iterator[Snapshot | Progressed]:
         """A slice of training, and a snapshot where the challenger has something new that helps."""
