@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from headstart.errors import BadWeights
 from headstart.transfer.classifier import Classifier
-from headstart.transfer.onnx_graph import _unprinted, halved
+from headstart.transfer.onnx_graph import halved, unprinted
 from headstart.transfer.timm_model import quiet
 
 _OPSET = 17
@@ -55,7 +55,7 @@ def export(classifier: Classifier, pixels: int, frames: int) -> bytes:
 def _traced(trained: Classifier, images: NDArray[np.uint8]) -> bytes:
     """By the exporter that follows one forward pass: only the number of samples stays open."""
     out: Any = io.BytesIO()
-    with quiet(), _unprinted(), torch.no_grad():
+    with quiet(), unprinted(), torch.no_grad():
         torch.onnx.export(
             trained,
             (torch.from_numpy(images),),

@@ -199,7 +199,7 @@ def _of_timm(row: Row, weights: Path | None, random: bool) -> Found:
 
 def _untrained(row: Row) -> Any:
     """With weights of torch's random stream: timm's own function would draw the same ones each time."""
-    timm = timm_model._timm()
+    timm = timm_model.timm_itself()
     if row.architecture:
         with timm_model.quiet():
             return timm.create_model(row.architecture, pretrained=False, num_classes=0)

@@ -27,7 +27,7 @@ def export(network: FeatureNetwork, images: torch.Tensor, dynamic: bool) -> byte
     sides = {1: "h", 2: "w"} if dynamic else {}
     axes = {"image": {0: "b", **sides}, **{name: {0: "b"} for name in network.names}}
     out: Any = io.BytesIO()
-    with quiet(), _unprinted(), torch.no_grad():
+    with quiet(), unprinted(), torch.no_grad():
         torch.onnx.export(
             network,
             (images,),
@@ -42,7 +42,7 @@ def export(network: FeatureNetwork, images: torch.Tensor, dynamic: bool) -> byte
 
 
 @contextmanager
-def _unprinted() -> Iterator[None]:
+def unprinted() -> Iterator[None]:
     """Without the whole graph on stdout: the exporter prints it there when it fails, whatever it was told."""
     inside: Any = torch._C
     printing = getattr(inside, "_jit_onnx_log", None)

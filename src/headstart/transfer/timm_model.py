@@ -49,7 +49,7 @@ def load(name: str, weights: Path | None, random: bool) -> Loaded:
 
     Raises BadInput for a name that timm does not know, BadWeights where the weights cannot be had or do not fit.
     """
-    timm = _timm()
+    timm = timm_itself()
     config = _config(timm, name)
     with quiet():
         if random:
@@ -81,7 +81,8 @@ def load(name: str, weights: Path | None, random: bool) -> Loaded:
     )
 
 
-def _timm() -> Any:
+def timm_itself() -> Any:
+    """The package timm, with what its torchvision lacks here declared before. Raises BadInput where it cannot load."""
     declare_if_missing()
     try:
         with quiet():

@@ -78,5 +78,7 @@ def load_into(model: torch.nn.Module, state: Tensors, spare: Sequence[str], what
     ]
     if wrong:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise BadWeights(f"{what} do not fit: {wrong[0]}{more}; they must be named as timm names them")
+        raise BadWeights(
+            f"{what} do not fit: {wrong[0]}{more}; they must have the names that the network itself gives its tensors"
+        )
     model.load_state_dict({name: tensor for name, tensor in state.items() if name in own}, strict=False)
