@@ -94,7 +94,7 @@ def test_random_weights_follow_from_the_seed_and_leave_torch_alone(name: str) ->
 
 
 def test_timm_and_torchvision_networks_give_what_they_give_uncut(tmp_path: Path) -> None:
-    timm = timm_model._timm()
+    timm = timm_model.timm_itself()
     for name in ("mobilenetv2_035", "mobilenetv3_small_050", "resnet18", "densenet121", "inception_v3"):
         with torch.random.fork_rng(devices=[]):
             model = timm.create_model(NETWORKS[name].architecture, pretrained=False, num_classes=7)

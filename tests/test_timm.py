@@ -38,11 +38,11 @@ def timm() -> Iterator[Any]:
     """timm, with torch held to one thread: other tests want the cores too."""
     import torch
 
-    from headstart.transfer.timm_model import _timm
+    from headstart.transfer.timm_model import timm_itself
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield _timm()
+    yield timm_itself()
     torch.set_num_threads(threads)
 
 
@@ -315,7 +315,7 @@ def asked(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str
     script = (
         "import sys, time\nfrom headstart.errors import HeadstartError\n"
         "from headstart.transfer.timm_model import _timm\nfrom headstart.transfer.timm_export import prepare\n"
-        "_timm(); started = time.perf_counter()\n"
+        "timm_itself(); started = time.perf_counter()\n"
         "try: print(prepare(sys.argv[1]).origin)\n"
         "except HeadstartError as error: print(type(error).__name__, error)\n"
         "print(time.perf_counter() - started)"
