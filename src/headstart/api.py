@@ -170,9 +170,9 @@ def run(request: Request) -> Iterator[Snapshot | Progressed | Noted | Task]:
     task, pictures = _task(request)
     yield task
     config = planned(request.method, request.config, task)
+    training = challenging(request.method, config, task, request.clock, request.seed)
     if request.backbone is not None:
         config = _with_backbone(request, task, pictures)
-    training = challenging(request.method, config, task, request.clock, request.seed)
     choosing = _choosing(request) if config is None else None
     with ExitStack() as stack:
         stack.enter_context(one_thread())

@@ -26,6 +26,7 @@ from headstart import model as models
 from headstart.data.arrays import encode, items
 from headstart.data.levels import is_numeric, laid_out, levels, limits
 from headstart.errors import BadInput
+from headstart.methods import Method
 from headstart.model import Model
 from headstart.store.run import RunFolder
 from headstart.store.snapshot import MODEL_FILE
@@ -41,6 +42,7 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     out: the run folder, which stays and which a later fit on the same pictures goes on from; None = a
         temporary one that is gone after the fit.
     config: what to compute (`headstart.Config`); None = decided from the data.
+    method: "anytime", "frozen" or "transfer", as in `headstart.fit`.
     workers: threads that compute features; None = one per core, 0 = the calling thread.
     random_state: seed of folds and order; None = that of `config`.
     shape: of the picture in a row of a table X: (height, width) or (height, width, channels); None = square.
@@ -60,6 +62,7 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         out: str | os.PathLike[str] | None = None,
         config: Config | None = None,
+        method: Method = "anytime",
         workers: int | None = None,
         random_state: Any = None,
         shape: tuple[int, ...] | None = None,
@@ -67,6 +70,7 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.budget = budget
         self.out = out
         self.config = config
+        self.method = method
         self.workers = workers
         self.random_state = random_state
         self.shape = shape
@@ -113,6 +117,7 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 out,
                 labels=y,
                 config=self.config,
+                method=self.method,
                 workers=self.workers,
                 seed=self._seed(),
             )

@@ -18,6 +18,7 @@ from headstart.words.task import Task
 
 Method = Literal["anytime", "frozen", "transfer"]
 _NETWORKS = 3  # of the recipe that helps, each without another fold: more cost as much again and bring little
+LEAST = 100  # training samples
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -45,11 +46,15 @@ def challenging(
 ) -> Challenging | None:
     """What makes the network that is trained; None where none is to be, or none can.
 
-    Without a recipe it is left out where torch is not installed, and where the time is simulated. Raises BadInput
-    where a recipe asks for it and torch is not there.
+    config: what the user gave, or the method asks for; None = the automatic plan. Without a recipe it is left out where
+    there are fewer than LEAST training samples (a fifth of them could not judge a network), where torch is not
+    installed, and where the time is simulated. Raises BadInput where a recipe asks for it and torch is not there.
     """
     recipe = config.recipe if config is not None else None
-    if method == "frozen" or (recipe is None and isinstance(clock, CostClock)):
+    asked = recipe is not None
+    if method == "frozen" or (config is not None and not asked):
+        return None  # a configuration says all that is to happen
+    if not asked and (isinstance(clock, CostClock) or len(task.train) < LEAST):
         return None
     if importlib.util.find_spec("torch") is None:
         if recipe is None:
