@@ -314,7 +314,7 @@ def asked(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str
     """`prepare` of pretrained weights in a process of its own: the hub's client reads its settings only once."""
     script = (
         "import sys, time\nfrom headstart.errors import HeadstartError\n"
-        "from headstart.transfer.timm_model import _timm\nfrom headstart.transfer.timm_export import prepare\n"
+        "from headstart.transfer.timm_model import timm_itself\nfrom headstart.transfer.timm_export import prepare\n"
         "timm_itself(); started = time.perf_counter()\n"
         "try: print(prepare(sys.argv[1]).origin)\n"
         "except HeadstartError as error: print(type(error).__name__, error)\n"
