@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def remember(
     looks = priors.Features.of(print_of)
     own = folder or user_folder()
     library = Library.open(SHIPPED, own)
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", task.name).strip("._-")[:90] or "prior"
+    name = priors.name_of(task.name, 90)  # room for what tells it from another of that name
     prior = priors.Prior.of(name, name, told, landmarks=dict(landmarks))
     if name in library.entries and library.entry(name).id != priors.identity(prior, looks):
         name = f"{name}-{priors.identity(prior, looks)[:6]}"

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 
 from headstart.cli.drawing import printable
 from headstart.cli.library import folders, opened
@@ -36,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from headstart.data.scan import scan
     from headstart.errors import BadInput
     from headstart.meta.fingerprint import fingerprint
-    from headstart.meta.prior import Features, Prior
+    from headstart.meta.prior import Features, Prior, name_of
 
     if options.name is not None and len(options.data) > 1:
         raise BadInput(
@@ -48,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     added = []
     for data in options.data:
         task = scan(data, kind=options.kind, labels=options.labels)
-        name = options.name if options.name is not None else word(task.name)
+        name = options.name if options.name is not None else name_of(task.name)
         told = fingerprint(task, n=options.samples, seed=options.seed)
         test = len(task.test) if task.test is not None else 0
         prior = Prior.of(name, options.source or name, told.simple, test=test, licence=options.licence)
@@ -64,8 +63,3 @@ def run(options: argparse.Namespace) -> int:
     print(f"in {printable(str(library.roots[-1]))}")
     complain(library.problems)
     return 0
-
-
-def word(title: str) -> str:
-    """A name made of a folder's: what a prior's name may not hold becomes `_`."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", title).strip("._-")[:100] or "prior"

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from headstart.cli.drawing import printable
 from headstart.cli.library import folders, opened
-from headstart.cli.library_add import word as word
 from headstart.cli.library_list import complain
 from headstart.errors import BadInput
 from headstart.words.clock import Budget
@@ -127,7 +126,9 @@ def _subject(path: str, library: Library) -> _Subject:
     task = labelled(path).task
     if task.test is None or task.test.targets is None:
         raise BadInput(f"{path} has no labelled test/: a search must see what a run was worth")
-    name = word(task.name)
+    from headstart.meta.prior import name_of
+
+    name = name_of(task.name)
     if name not in library.entries:
         raise BadInput(f"the library has no prior {name}: describe it first, `headstart library add {path}`")
     return _Subject(name, library.entry(name).prior.source, str(Path(path).resolve()), task)
@@ -148,6 +149,7 @@ def _jobs(options: argparse.Namespace) -> Replays:
 @contextmanager
 def _pool(options: argparse.Namespace) -> Iterator[Pool]:
     """Who evaluates: this process, others of this machine, or a cluster."""
+
     from headstart.meta.objective import Here
 
     if options.scheduler is None and options.workers == 1:

@@ -135,6 +135,11 @@ class Features:
         return self.moments[at : at + width]
 
 
+def name_of(title: str, longest: int = 100) -> str:
+    """A name made of a folder's: what a prior's name may not hold becomes `_`."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", title).strip("._-")[:longest] or "prior"
+
+
 def identity(prior: Prior, features: Features | None) -> str:
     """The id that a prior with these features has: 64 hex digits."""
     return _sealed(prior, features)[0]

@@ -22,6 +22,7 @@ from headstart.heads.trained import Trained, averaged
 from headstart.learn.challenger import Report, Stand
 from headstart.learn.joining import SHARES, losses
 from headstart.learn.material import Look, Material
+from headstart.learn.truth import Truth
 from headstart.transfer.device import Device
 from headstart.transfer.fitting import Fitting, Steps
 from headstart.transfer.keeping import Keeping
@@ -60,7 +61,7 @@ class Challenge:
         self._material, self._clock, self._seed, self._device = material, clock, seed, device
         self._plan, self._most = plan, folds
         self._tried: list[Tried] = []
-        self._truth = _indicator(material)
+        self._truth = Truth(material.targets, material.classes)[:]
         self._keeping = Keeping(material.folder, material.mark, seed)
         self._fittings: list[Fitting] = []
         self._stand: Stand | None = None
@@ -226,15 +227,6 @@ def _stand(shown: Shown, material: Material, count: int, truth: NDArray[Any]) ->
         return Trained(recipe.name, recipe.pixels, recipe.frames, graphs, heat, evidence, samples)
 
     return Stand(held_out, test, samples, trained)
-
-
-def _indicator(material: Material) -> NDArray[Any]:
-    targets = material.targets
-    if targets.ndim == 2:
-        return targets.astype(np.float64)
-    result = np.zeros((len(targets), material.classes))
-    result[np.arange(len(targets)), targets.astype(np.int64)] = 1.0
-    return result
 
 
 class _torch_threads:
