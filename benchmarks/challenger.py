@@ -93,15 +93,14 @@ def played(data: Path, method: str, seed: int, budget: float) -> dict[str, Any]:
         kind = {"frozen": "frozen", "alone": "transfer", "both": "anytime"}[method]
         config = alone(task, data.name, seed) if method == "alone" else None
         request = replace(request, method=kind, config=config, library=False)
-        api_task = api._task
-        api._task = lambda _: (replace(task, test=hidden), None)  # the run must not see what the judge does
+        blind = replace(task, test=hidden)  # the run must not see what the judge does
         points, heads, about = [], [], {}
         runs: list[Any] = []
         made = api.Run
         api.Run = lambda *given: runs.append(made(*given)) or runs[-1]
         known = _indicator(truth.targets, len(task.classes))
         try:
-            for event in api.run(request):
+            for event in api.run_task(request, blind):
                 if isinstance(event, Snapshot) and event.test is not None:
                     points.append((event.seconds, score(known, event.test)))
                     # What the heads alone say at this moment: the same run without its network.
@@ -112,7 +111,7 @@ def played(data: Path, method: str, seed: int, budget: float) -> dict[str, Any]:
                     )
             seconds = CpuClock().now()
         finally:
-            api._task, api.Run = api_task, made
+            api.Run = made
     return {
         "set": data.name,
         "method": method,

@@ -16,7 +16,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy and torch: ev
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from headstart.errors import HeadstartError
+from headstart.learn.plan import default_config
 from headstart.words.config import Config, Stage
 from headstart.words.recipe import Recipe
 
@@ -106,26 +107,53 @@ def clips() -> Iterator[Entry]:
         yield replace(one, kinds=("video",))
 
 
+def continued() -> Iterator[Entry]:
+    """What `fit` can go on with after the first pass of its plan: other stages, the rest as planned."""
+    beginning = default_config(0, 0, ()).stages[:2]
+    for sizes in (
+        (32,),
+        (96,),
+        (160,),
+        (96, 160),
+        (96, 224),
+        (128, 160),
+        (160, 224),
+        (96, 160, 224),
+        (32, 128, 224),
+    ):
+        name = "then " + " ".join(map(str, sizes))
+        yield Entry(name, Config((*beginning, *map(_lite, sizes)), reason=name), ("image",))
+    plan = default_config(0, 0, (), "video").stages
+    parts = {"pixels": plan[2], "motion": plan[3]} | {str(stage.pixels): stage for stage in plan[4:]}
+    for name in (
+        "pixels motion", "pixels motion 64", "pixels motion 64 128", "pixels motion 128", "motion", "motion 64",
+        "motion 128", "motion 64 128 224", "64", "64 128", "64 pixels motion", "64 pixels motion 128 224",
+    ):  # fmt: skip
+        stages = [*plan[:2], *(parts[word] for word in name.split())]
+        yield Entry(f"keyframes, {name}", Config(tuple(stages), reason=name), ("video",))
+
+
 def trained() -> Iterator[Entry]:
-    """Networks trained by gradient, alone and as a challenger beside the small stages."""
+    """Networks trained by gradient, alone and beside the small stages; few passes: a run takes about a minute."""
     start = (PIXELS, _lite(64))
     modern: dict[str, Any] = {"optimiser": "adamw", "weight_decay": 0.05, "averaging": 0.99}
+    scratch: dict[str, Any] = {"weights": "random", "augmentation": "shift"}
     recipes = (
-        ("small@32", (), Recipe("small", 32, "random", optimiser="adam", rate=3e-3)),
-        ("small@64", (), Recipe("small", 64, "random", optimiser="adam", rate=3e-3, augmentation="shift")),
-        ("lite0@64", (), Recipe("lite0", 64, rate=1e-3, blocks=3, **modern)),
-        ("pixels 64 + small@32", start, Recipe("small", 32, "random", rate=3e-3, augmentation="shift", **modern)),
-        ("pixels 64 + small_wide@64", start, Recipe("small_wide", 64, "random", rate=2e-3, **modern)),
-        ("pixels 64 + lite0@64", start, Recipe("lite0", 64, rate=1e-3, blocks=3, **modern)),
-        ("pixels 64 + lite0@128", start, Recipe("lite0", 128, rate=1e-3, blocks=2, **modern)),
-    )  # fmt: skip
+        ("small@32", (), Recipe("small", 32, "random", rate=3e-3, epochs=24)),
+        ("small@64", (), Recipe("small", 64, rate=3e-3, epochs=16, **scratch)),
+        ("lite0@64", (), Recipe("lite0", 64, rate=1e-3, blocks=3, epochs=16, **modern)),
+        ("pixels 64 + small@32", start, Recipe("small", 32, rate=3e-3, epochs=16, **scratch, **modern)),
+        ("pixels 64 + small@64", start, Recipe("small", 64, rate=3e-3, epochs=8, **scratch, **modern)),
+        ("pixels 64 + lite0@64", start, Recipe("lite0", 64, rate=1e-3, blocks=3, epochs=8, **modern)),
+        ("pixels 64 + lite0@128", start, Recipe("lite0", 128, rate=1e-3, blocks=2, epochs=4, **modern)),
+    )
     for label, stages, recipe in recipes:
         yield _entry(f"trained {label}", *stages, recipe=recipe)
 
 
 def entries(extra: Path | None, with_trained: bool) -> list[Entry]:
     """All of them. extra: a JSON file of more, a list of {"label": ..., "config": {...}}."""
-    found = [*pixel(), *single(), *staged(), *clips(), *(trained() if with_trained else ())]
+    found = [*pixel(), *single(), *staged(), *continued(), *clips(), *(trained() if with_trained else ())]
     for one in json.loads(extra.read_text()) if extra else ():
         found.append(Entry(one["label"], Config.from_json(json.dumps(one["config"]))))
     assert len({entry.label for entry in found}) == len(found), "two entries have one label"
@@ -182,10 +210,13 @@ def _write(work: Work, entry: Entry, seed: int, replayer: Any) -> None:
     from headstart.words.scoring import alc
 
     config: Config = entry.config or replayer.plan()
-    began, curve, halves, failure = time.process_time(), [], [], ""
+    began, failure = time.process_time(), ""
+    curve: list[tuple[float, float]] = []
+    halves: list[tuple[float, float]] = []
+    landmarks: Mapping[str, float] = {}
     try:
         played = replayer.run(config, seed, work.budget)
-        curve, halves = played.curve, played.halves
+        curve, halves, landmarks = played.curve, played.halves, played.landmarks
     except HeadstartError as error:
         failure = str(error)
     times, scores = [t for t, _ in curve], [s for _, s in curve]
@@ -198,6 +229,7 @@ def _write(work: Work, entry: Entry, seed: int, replayer: Any) -> None:
         "clock": f"table:{work.table.stem}",
         "T": work.budget,
         "curve": [[round(t, 3), round(s, 5)] for t, s in curve],
+        "landmarks": {stage: round(value, 5) for stage, value in landmarks.items()},
         "halves": [[round(a, 5), round(b, 5)] for a, b in halves],
         "alc60": round(alc(times, scores, work.budget, 60.0), 5),
         "alc20": round(alc(times, scores, work.budget, 20.0), 5),

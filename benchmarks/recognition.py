@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.recognition_features import features, pictures
 from benchmarks.recognition_table import page
+from benchmarks.sources import SOURCES, source_of
 from headstart.meta.similarity.contract import EachRanker, Method, Priors, nearest
 from headstart.meta.similarity.frechet import Frechet
 from headstart.meta.similarity.kmeans import KMeansVote
@@ -35,15 +36,6 @@ from headstart.meta.similarity.tuning import tuned
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 TRIALS = 12  # of each set and size
-SOURCES = {
-    "clipart10": "clipart",
-    "clipart_full": "clipart",
-    "clipart_tags": "clipart",
-    "emoji_scenes": "emoji",
-    "glyphs_full": "glyphs",
-    "mnist5k": "mnist1k",
-    "v_camera": "photo_tiles",
-}
 SEARCHED = {"kmeans": 18, "mlp_vote": 9, "mlp_moments": 9}
 CONTROLS = ("lite0", "pixels", "random")
 
@@ -116,7 +108,7 @@ def judged(row: Row, train: Priors, test: Priors) -> dict[str, Any]:
         for place, name in enumerate(names):
             told = [answer(name, chosen) for chosen in draw(place, size, len(test[name]))]
             exact[s, place] = np.mean([one == name for one in told])
-            right[s, place] = np.mean([_source(one) == _source(name) for one in told])
+            right[s, place] = np.mean([source_of(one) == source_of(name) for one in told])
     spent = time.process_time() - began
     cost = _cost(ranker, test[names[0]])
     print(f"{row.encoder}: {row.title}: {right.mean():.3f}, {spent:.1f} CPU-s", file=sys.stderr)
@@ -147,15 +139,11 @@ def _cost(ranker: Any, pool: NDArray[np.float32]) -> float:
     return float(np.median(spent)) * 1000
 
 
-def _source(name: str) -> str:
-    return SOURCES.get(name, name)
-
-
 def _by_source(names: list[str], right: NDArray[np.float64]) -> dict[str, list[float]]:
     """For each source the part of right answers at each size: the mean over its sets."""
-    sources = sorted({_source(name) for name in names})
+    sources = sorted({source_of(name) for name in names})
     return {
-        source: right[:, [_source(name) == source for name in names]].mean(axis=1).round(4).tolist()
+        source: right[:, [source_of(name) == source for name in names]].mean(axis=1).round(4).tolist()
         for source in sources
     }
 
@@ -210,7 +198,7 @@ def main() -> None:
             path.write_text(json.dumps(judged(row, *parts[row.encoder])))
         table.append(json.loads(path.read_text()))
     result = {
-        "sizes": SIZES, "trials": TRIALS, "sets": names, "sources": SOURCES, "search": search, "rows": table,
+        "sizes": SIZES, "trials": TRIALS, "sets": names, "sources": dict(SOURCES), "search": search, "rows": table,
         "pools": {name: len(rows) for name, rows in parts["lite0"][1].items()},
         "vae": (options.work / "vae.txt").read_text().strip(),
     }  # fmt: skip

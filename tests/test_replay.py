@@ -12,6 +12,7 @@ from conftest import draw
 from headstart.api import Request, run
 from headstart.backbones.table import BACKBONES
 from headstart.bench.prior_features import PriorFeatures
+from headstart.bench.probing import Prober, part_of
 from headstart.bench.replay import Played, Replayer, halves_of, replay
 from headstart.challenge.labelled import labelled
 from headstart.data.squares import Squares
@@ -200,3 +201,19 @@ def test_a_network_that_is_trained_is_trained_and_its_seconds_are_the_tables(
     more = tuple(Cost(kind, "small", 32, 1e-3, each) for kind, each in (("backward", 4e-3), ("infer", 1e-3)))
     played = Replayer(task, CostTable((*table.rows, *more)), kept).run(config, 0, 60.0)
     assert played.complete and played.curve and played.totals["backward"] > 0.1
+
+
+def test_a_trial_reads_a_part_of_the_training_samples_and_no_test_split(
+    task: Task, table: CostTable, tmp_path: Path
+) -> None:
+    blind = replace(task, test=None)
+    probe = Prober(blind, {"one": ONE, "all": CONFIG}, table, tmp_path)
+    small, whole = probe("one", 0.5), probe("one", 1.0)
+    assert 0 < small.seconds < whole.seconds < probe("all", 1.0).seconds
+    assert -1 <= whole.estimate <= 1 and probe("one", 0.5) == small
+    part = part_of(task, 0.5).train
+    assert part.targets is not None and np.bincount(part.targets.astype(int)).tolist() == [12, 12, 12]
+    with pytest.raises(BadInput, match="only its name is known"):
+        probe("net:7", 1.0)
+    with pytest.raises(BadInput, match="above 0 to 1"):
+        probe("one", 0.0)

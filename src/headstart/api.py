@@ -169,6 +169,14 @@ def run(request: Request) -> Iterator[Snapshot | Progressed | Noted | Task]:
     clock.charge("start", "process", 0, 1)
     task, pictures = _task(request)
     yield task
+    yield from run_task(replace(request, clock=clock), task, pictures)
+
+
+def run_task(
+    request: Request, task: Task, pictures: Pictures | AutoDL | None = None
+) -> Iterator[Snapshot | Progressed | Noted]:
+    """As `run`, on a task that was found already. pictures: its samples where they are in memory."""
+    clock = request.clock or WallClock()
     config = planned(request.method, request.config, task)
     training = challenging(request.method, config, task, request.clock, request.seed)
     if request.backbone is not None:

@@ -71,6 +71,7 @@ def _selected(
 ) -> Chosen | None:
     from headstart.meta.fingerprint import simple
     from headstart.meta.index import quick
+    from headstart.meta.kinds import of_kind
     from headstart.meta.library import Library
     from headstart.meta.select import select, situation
     from headstart.meta.selectors.evidence import Seen
@@ -80,8 +81,9 @@ def _selected(
         library = library.without({held_out})
     if len(library) == 0:
         return None
-    table = quick(library, budget.seconds)
-    able = [name for name in table.configs if _continues(table.config(name), config)]
+    kinds = {name: prior.kind for name, prior in library.priors.items()}
+    table = of_kind(quick(library, budget.seconds), kinds, task.kind)
+    able = [name for name in table.configs if continues(table.config(name), config)]
     if not able:
         return None
     table = table.subset(configs=able)
@@ -89,22 +91,20 @@ def _selected(
     found = select(given)
     if found is None:
         return None
-    first = passes(config)[0].stages
-    later = [left for stage in found.config.stages if (left := _rest(stage, first)) is not None]
-    return Chosen((*first, *later), found.reason)
+    return Chosen(found.config.stages, found.reason)
 
 
-def _continues(candidate: Config | None, config: Config) -> bool:
-    """Whether a run that began by `config` can go on as `candidate`: only the stages differ."""
+def continues(candidate: Config | None, config: Config) -> bool:
+    """Whether a run that began by `config` can go on as `candidate`: only stages after the first pass differ.
+
+    What the library knows of the candidate is then what becomes of the run.
+    """
     if candidate is None or not candidate.stages:
         return False
     plain = [dataclasses.replace(one, stages=config.stages, seed=0, reason="") for one in (candidate, config)]
     names = {stage.backbone for stage in config.stages}
-    return plain[0] == plain[1] and {stage.backbone for stage in candidate.stages} <= names
-
-
-def _rest(stage: Stage, first: tuple[Stage, ...]) -> Stage | None:
-    """A stage without the outputs that the first pass has computed."""
-    done = {block for one in first for block in one.blocks}
-    left = tuple(o for o, block in zip(stage.outputs, stage.blocks, strict=True) if block not in done)
-    return dataclasses.replace(stage, outputs=left) if left else None
+    return (
+        plain[0] == plain[1]
+        and passes(candidate)[0] == passes(config)[0]
+        and {stage.backbone for stage in candidate.stages} <= names
+    )

@@ -47,12 +47,17 @@ class Played:
     """One run. halves: scores of the same predictions on the two halves of the test split, a pair for each.
 
     complete: it ended before the budget, because nothing was left to do. totals: simulated seconds by kind of work.
+    landmarks: held-out evidence of each finished stage alone, by the stage's name. evidence: simulated seconds and what
+    was expected of each published model from training samples alone. seconds: simulated, until it ended.
     """
 
     curve: Curve
-    halves: list[tuple[float, float]]
+    halves: Curve
     complete: bool
     totals: Mapping[str, float]
+    landmarks: Mapping[str, float]
+    evidence: Curve
+    seconds: float
 
 
 def replay(task: Task, config: Config | None, seed: int, T: float, table: CostTable, folder: Path) -> Curve:
@@ -82,14 +87,16 @@ def halves_of(truth: NDArray[np.uint8]) -> NDArray[np.bool_]:
 class Replayer:
     """Replays over one task; what it has read stays in memory for the next. Use from one thread."""
 
-    def __init__(self, task: Task, table: CostTable, folder: Path) -> None:
-        if task.test is None or task.test.targets is None:
+    def __init__(self, task: Task, table: CostTable, folder: Path, judged: bool = True) -> None:
+        """judged: runs predict the test split, whose labels say what they were worth; without, there is evidence only.
+
+        Raises BadInput where the test split has no labels.
+        """
+        if judged and (task.test is None or task.test.targets is None):
             raise BadInput(f"{task.name} has no labelled test split: it cannot say what a run was worth")
-        self.task, self.table, self._folder = task, table, folder
-        self._truth = replace(task, train=task.test).indicator()
-        self._half = halves_of(self._truth)
+        self.task, self.table, self._folder, self._judged = task, table, folder, judged
         # Runs must not see the answers, not even by mistake.
-        self._blind = replace(task, test=replace(task.test, targets=None))
+        self._blind = replace(task, test=replace(task.test, targets=None) if judged and task.test else None)
         self._priors: dict[Precision, PriorFeatures] = {}
         self._decoding: dict[tuple[str, int, int], _Seconds] = {}
 
@@ -115,11 +122,18 @@ class Replayer:
                 snapshots += [event for event in run.events() if isinstance(event, Snapshot)]
             finally:
                 run.close()
+        curve, halves = self._judgement(snapshots) if self._judged else ([], [])
+        evidence = [(s.seconds, s.evidence) for s in snapshots]
+        return Played(curve, halves, clock.now() < T, clock.totals(), run.landmarks(), evidence, clock.now())
+
+    def _judgement(self, snapshots: Sequence[Snapshot]) -> tuple[Curve, Curve]:
+        """The scores of the predictions, on all of the test split and on its two halves."""
+        assert self.task.test is not None
+        truth = replace(self.task, train=self.task.test).indicator()
+        first = halves_of(truth)
         told = [(s.seconds, s.test) for s in snapshots if s.test is not None]
-        curve = [(seconds, score(self._truth, test)) for seconds, test in told]
-        parts = self._half, ~self._half
-        halves = [tuple(score(self._truth[part], test[part]) for part in parts) for _, test in told]
-        return Played(curve, halves, clock.now() < T, clock.totals())  # type: ignore[arg-type]
+        parts = [(score(truth[first], test[first]), score(truth[~first], test[~first])) for _, test in told]
+        return [(seconds, score(truth, test)) for seconds, test in told], parts
 
     def _prior(self, config: Config) -> PriorFeatures:
         precision = told_precision(self.table).precision if config.precision == "auto" else config.precision

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from headstart.errors import BadInput
+from headstart.meta.kinds import of_kind
 from headstart.meta.performance import Performance, Table
 from headstart.meta.selectors.contract import Choice, Probe, Rule, Situation, Vector
 from headstart.meta.selectors.evidence import views
@@ -38,12 +39,14 @@ class Evidence:
     likeness: a similarity, or None. views: meta-features by kind, float64 [priors, f], rows as in the table.
     probe: of a prior, tries configurations on its training samples; None = there is none.
     charge: what time spent on probing costs; None = `delayed` with the challenge's clock.
+    kinds: of each prior: a rule then sees priors of the task's own kind only, where there are any, as in `fit`.
     """
 
     likeness: Likeness | None = None
     views: Mapping[str, Table] = field(default_factory=dict)
     probe: Callable[[str], Probe] | None = None
     charge: Charge | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, need: str) -> bool:
         """Whether a rule that needs this can be evaluated."""
@@ -138,7 +141,11 @@ def evaluate(
     lacking = {rule.name: [need for need in rule.needs if not evidence.has(need)] for rule in rules}
     tried = [rule for rule in rules if not lacking[rule.name]]
     folds = {source: performance.without_source(source) for source in sources}
-    situations = [_situation(performance, folds[s], i, evidence) for i, s in enumerate(performance.sources)]
+    own = [
+        _own_kind(folds[source], evidence.kinds, performance.priors[i])
+        for i, source in enumerate(performance.sources)
+    ]
+    situations = [_situation(performance, fold, i, evidence) for i, fold in enumerate(own)]
     base = _outcome(SingleBest(), performance, situations, evidence)
     outcomes = [_outcome(rule, performance, situations, evidence) for rule in tried]
     best = _oracles(performance, situations)
@@ -147,6 +154,14 @@ def evaluate(
     return Verdict(
         tuple(lines), tuple(outcomes), sources, len(performance.priors), len(performance.configs), missing
     )
+
+
+def _own_kind(fold: Performance, kinds: Mapping[str, str], task: str) -> Performance:
+    """What is of the task's kind; where nothing is, all there is."""
+    if task not in kinds:
+        return fold
+    own = of_kind(fold, kinds, kinds[task])
+    return own if own.configs else fold
 
 
 def _situation(performance: Performance, fold: Performance, i: int, evidence: Evidence) -> Situation:

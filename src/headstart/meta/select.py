@@ -103,7 +103,8 @@ def evidence_of(library: Library, performance: Performance) -> Evidence:
     features = library.all_features()
     rows = [library.priors[name] for name in performance.priors]
     tables = evidence.tables(rows, features)
-    return Evidence(evidence.mean_likeness(features) if features else None, tables)
+    kinds = {name: library.priors[name].kind for name in performance.priors}
+    return Evidence(evidence.mean_likeness(features) if features else None, tables, kinds=kinds)
 
 
 def described(config: Config) -> str:
