@@ -18,7 +18,8 @@ from headstart.meta.performance import Performance
 from headstart.meta.prior import Features, Prior
 from headstart.meta.record import Record
 from headstart.meta.regret import RegretModel
-from headstart.meta.select import HEADLINE, described, evidence_of, rules, select, situation
+from headstart.meta.rules import rules
+from headstart.meta.select import HEADLINE, described, evidence_of, select, situation
 from headstart.meta.selectors.contract import Choice, Rule, Situation, View, single_best
 from headstart.meta.selectors.evidence import FittedLikeness, Seen, resemblance, tables, views
 from headstart.meta.selectors.guarded import NeverLose

@@ -40,24 +40,17 @@ def chooser(
     def choose(features: Features, evidence: Mapping[str, float]) -> Chosen | None:
         from headstart.meta.fingerprint import BLOCK, from_block
 
-        rows = _some(features, BLOCK)
-        if rows is None:
+        if features.pass_of.get(BLOCK) != 0:
+            return None
+        rows, seen = features.raw(BLOCK, _LOOKED_AT)
+        if len(rows) < _LEAST:
             return None
         try:
-            return _selected(task, config, budget, folders, held_out, from_block(rows), evidence)
+            return _selected(task, config, budget, folders, held_out, from_block(seen), evidence)
         except HeadstartError:
             return None  # a damaged library must not end a run: `headstart library list` names what is wrong
 
     return choose
-
-
-def _some(features: Features, block: str) -> NDArray[np.float32] | None:
-    """Raw features of a block for some training samples that have passed; None where it is not computed."""
-    if features.pass_of.get(block) != 0:
-        return None
-    cache = features.tables[0, "train"].caches[block]
-    rows = np.flatnonzero(cache.done)[:_LOOKED_AT]
-    return cache.get(rows).astype(np.float32) if len(rows) >= _LEAST else None
 
 
 def _selected(

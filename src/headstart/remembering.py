@@ -41,15 +41,14 @@ def remember(
 
     if not curve or features.pass_of.get(BLOCK) is None:
         return None
-    cache = features.tables[features.pass_of[BLOCK], "train"].caches[BLOCK]
-    rows = np.flatnonzero(cache.done)[:_LOOKED_AT]
+    rows, seen = features.raw(BLOCK, _LOOKED_AT)
     if len(rows) < 2:
         return None
     assert task.train.targets is not None
     targets = task.train.targets[features.splits["train"][1][rows]]
     classes = targets.argmax(axis=1) if targets.ndim == 2 else targets
     told = simple(task)
-    print_of = Fingerprint(from_block(cache.get(rows).astype(np.float32)), classes.astype(np.int32), told)
+    print_of = Fingerprint(from_block(seen), classes.astype(np.int32), told)
     looks = priors.Features.of(print_of)
     own = folder or user_folder()
     library = Library.open(SHIPPED, own)

@@ -211,9 +211,18 @@ class Run:
         return self._challenge(material, self.config, self.clock)
 
     def _publish(self, snapshot: Snapshot) -> None:
+        new_model = snapshot.ensemble is not (self._last and self._last.ensemble)
+        self._keep(snapshot, new_model)
+        if new_model:
+            self.clock.charge("publish", "model", 0, _bytes(snapshot.ensemble))
+        if snapshot.test is not None:
+            self.clock.charge("publish", "predictions", 0, snapshot.test.size)
+        self._last = snapshot
+
+    def _keep(self, snapshot: Snapshot, new_model: bool) -> None:
         """Model first, then what describes it: a reader never finds a description without its model."""
         least = self._thresholds(snapshot)
-        if snapshot.ensemble is not (self._last and self._last.ensemble):
+        if new_model:
             models.save(
                 self.folder.model_path,
                 self.task,
@@ -223,13 +232,10 @@ class Run:
                 snapshot.ensemble,
                 least,
             )
-            self.clock.charge("publish", "model", 0, _bytes(snapshot.ensemble))
         if snapshot.test is not None and self.task.test is not None:
             self.folder.write_predictions(
                 self.task.test.paths, self.task.classes, snapshot.test, self.task.labels, least
             )
-            self.clock.charge("publish", "predictions", 0, snapshot.test.size)
-        self._last = snapshot
         self.folder.append_curve(
             CurveRow(
                 snapshot.seconds, self._cpu.now(), snapshot.evidence, snapshot.stage, snapshot.samples_seen

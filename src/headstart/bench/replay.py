@@ -211,26 +211,14 @@ class _Replay(Run):
             labels,
         )
 
-    def _publish(self, snapshot: Snapshot) -> None:
-        """Charge what publishing costs, and write nothing."""
-        if snapshot.ensemble is not (self._last and self._last.ensemble):
-            self.clock.charge("publish", "model", 0, model_bytes(snapshot))
-        if snapshot.test is not None:
-            self.clock.charge("publish", "predictions", 0, snapshot.test.size)
-        self._last = snapshot
+    def _keep(self, snapshot: Snapshot, new_model: bool) -> None:
+        """Nobody reads it."""
 
     def _write(self, state: str, reason: str) -> None:
         """Nobody reads it."""
 
     def close_books(self, reason: str) -> None:
         """Nobody reads them."""
-
-
-def model_bytes(snapshot: Snapshot) -> int:
-    """Of the numbers in a published model."""
-    ensemble = snapshot.ensemble
-    weights = sum(member.weights.size * 4 for member in ensemble.members)
-    return weights + sum(fixed.nbytes for fixed in ensemble.landmarks.values())
 
 
 class _Replayed(Features):

@@ -218,6 +218,13 @@ class Features:
         self._clock.charge("fetch", "features", self.dims[block], len(rows))
         return result
 
+    def raw(self, block: str, most: int) -> tuple[Indices, Matrix]:
+        """As the network gave them: of at most so many training samples that have passed, rows of the run int64 [k] and
+        features float32 [k, dim]."""
+        cache = self.tables[self.pass_of[block], "train"].caches[block]
+        rows = np.flatnonzero(cache.done)[:most]
+        return rows, cache.get(rows).astype(np.float32)
+
     def close(self) -> None:
         """Close the caches."""
         for table in self.tables.values():

@@ -1,4 +1,4 @@
-"""Choosing a configuration for a new task: the rules that there are, the one that `fit` uses, and what it says.
+"""Choosing a configuration for a new task: the rule that `fit` uses, and what it says.
 
 The default was fixed before the library of the shared data sets existed (docs/decisions/019-selection.md).
 """
@@ -10,15 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from headstart.meta.performance import Performance
-from headstart.meta.portfolio import ProbedPortfolio
 from headstart.meta.prior import Features, Prior
 from headstart.meta.regret import RegretModel
 from headstart.meta.selectors import evidence
 from headstart.meta.selectors.contract import Choice, Probe, Rule, Situation
 from headstart.meta.selectors.evidence import Seen
 from headstart.meta.selectors.guarded import NeverLose
-from headstart.meta.selectors.neighbours import SoftNeighbours
-from headstart.meta.selectors.plain import NearestIncumbent, RandomConfiguration, RandomPrior, SingleBest
 from headstart.meta.similarity.contract import likeness, nearest
 from headstart.words.config import Config
 
@@ -41,25 +38,6 @@ class Selected:
     reason: str
     choice: Choice
     resembles: tuple[str, float]
-
-
-def rules() -> tuple[Rule, ...]:
-    """All rules that are compared; their number is said beside every table."""
-    simple = RegretModel(("simple",), "regret model, simple numbers only")
-    return (
-        SingleBest(),
-        NearestIncumbent(),
-        RandomPrior(),
-        RandomConfiguration(),
-        SoftNeighbours(),
-        NeverLose(SoftNeighbours()),
-        RegretModel(),
-        HEADLINE,
-        simple,
-        NeverLose(simple),
-        ProbedPortfolio(3),
-        ProbedPortfolio(5),
-    )
 
 
 def situation(

@@ -1,0 +1,30 @@
+"""Rules: all that are compared. `fit` loads the headline alone, to choose in milliseconds."""
+
+from __future__ import annotations
+
+from headstart.meta.portfolio import ProbedPortfolio
+from headstart.meta.regret import RegretModel
+from headstart.meta.select import HEADLINE
+from headstart.meta.selectors.contract import Rule
+from headstart.meta.selectors.guarded import NeverLose
+from headstart.meta.selectors.neighbours import SoftNeighbours
+from headstart.meta.selectors.plain import NearestIncumbent, RandomConfiguration, RandomPrior, SingleBest
+
+
+def rules() -> tuple[Rule, ...]:
+    """All rules that are compared; their number is said beside every table."""
+    simple = RegretModel(("simple",), "regret model, simple numbers only")
+    return (
+        SingleBest(),
+        NearestIncumbent(),
+        RandomPrior(),
+        RandomConfiguration(),
+        SoftNeighbours(),
+        NeverLose(SoftNeighbours()),
+        RegretModel(),
+        HEADLINE,
+        simple,
+        NeverLose(simple),
+        ProbedPortfolio(3),
+        ProbedPortfolio(5),
+    )
