@@ -220,6 +220,14 @@ def test_samples_from_python_need_labels_that_fit(tmp_path: Path) -> None:
         headstart.fit(tmp_path, 5, tmp_path / "run", labels=["a"])
 
 
+def test_heads_that_cannot_learn_several_labels_are_refused(tmp_path: Path) -> None:
+    pictures = [np.full((8, 8, 3), 30 * n, np.uint8) for n in range(8)]
+    labels = [["dark"], ["dark", "even"]] * 2 + [["even"], ["light"]] * 2
+    config = Config(stages=(Stage("pixels", 16, ("rgb16",)),), heads=("means", "lda"))
+    with pytest.raises(headstart.HeadstartError, match="means and lda cannot learn: add neighbours or ridge"):
+        headstart.fit(pictures, 5, tmp_path / "run", labels=labels, config=config)
+
+
 def test_stages_that_do_not_fit_the_data_are_refused(films: Path, tmp_path: Path) -> None:
     for stage, words in (
         (Stage("lite0", 64, ("head",), 8), "but these are images"),

@@ -13,10 +13,14 @@ import numpy as np
 import pytest
 
 from headstart.errors import BadInput
+from headstart.learn.plan import default_config
 from headstart.meta.figures import best_scores, final_scores, kind_of, model_of, recognised
 from headstart.meta.library import Library
 from headstart.meta.performance import Performance
 from headstart.meta.record import Record
+from headstart.meta.similarity.kmeans import KMeansVote
+from headstart.meta.similarity.mlp_moments import MlpMoments
+from headstart.meta.similarity.mlp_vote import MlpVote
 from headstart.meta.similarity.nearest_mean import NearestMean
 from headstart.report.library_charts import Dot, Level, Line, Panel, Strip, nice, panels, strips
 from headstart.report.library_figures import Scores, write_scores
@@ -56,6 +60,10 @@ def test_the_best_of_a_model_is_over_its_heads_and_kinds_are_told() -> None:
     assert found.kinds == ("frozen", "pixels", "trained", "other")
     assert np.array_equal(found.scores, [[0.6, 0.2, np.nan, 0.1], [0.7, 0.3, 0.9, 0.2]], equal_nan=True)
     assert model_of("id", CONFIGS[1]) == "lite0@64/head, lite0@128/d10+head" and kind_of(None) == "other"
+    plan = default_config(0, 0, (), "video")
+    assert model_of("id", plan) == (
+        "pixels@64, lite0@64, pixels@64x8 moving, motion@64x8, lite0@64+128+224x8 moving"
+    )
 
 
 def test_final_scores_are_the_last_points_and_failures_are_nothing(tmp_path: Path) -> None:
@@ -86,6 +94,21 @@ def test_recognition_takes_the_incumbent_of_the_nearest_prior_of_another_source(
     assert np.array_equal(again.reached, found.reached)
     with pytest.raises(BadInput, match="two sources or more"):
         recognised(told.matrix(), {}, [NearestMean()])
+
+
+def test_figure_6_takes_the_papers_first_three_meta_classifiers(tmp_path: Path) -> None:
+    told, _ = library(tmp_path, count=4)
+    features = {name: part.rows.astype(np.float32) for name, part in told.all_features().items()}
+    methods = [
+        KMeansVote(clusters=5, starts=2),
+        MlpVote(neurons=16, steps=60, rate=1e-2),
+        MlpMoments(batch=16, neurons=16, vectors=8, steps=60, rate=1e-2),
+    ]
+    found = recognised(told.matrix(), features, methods, (1, 16), trials=2)
+    assert found.methods == ("k-means, vote", "MLP, vote", "MLP on moments")
+    assert (found.reached[:, :, 1] > 0.85).all()  # with 16 samples each finds a prior of the set's kind
+    for same, others in zip(found.same, found.others, strict=True):
+        assert same >= max(others.values())  # "same-config" is the best of all that was run on the set
 
 
 def test_steps_of_axes() -> None:

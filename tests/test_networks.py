@@ -11,9 +11,11 @@ import pytest
 if any(importlib.util.find_spec(name) is None for name in ("torch", "torchvision", "timm", "onnx")):
     pytest.skip("needs headstart[torch]", allow_module_level=True)
 
+import numpy as np
 import torch
 
 from headstart.errors import BadInput, BadWeights
+from headstart.meta.similarity.mlp import drawn
 from headstart.transfer import timm_model, torchvision_model
 from headstart.transfer.classifier import Classifier
 from headstart.transfer.classifier_graph import export
@@ -83,6 +85,22 @@ def test_every_network_can_be_trained_and_cut(name: str) -> None:
         for last in (0, 2):
             module.train_last(last)
             assert torch.allclose(module.top(module.bottom(x)), module(x), atol=1e-5)
+
+
+def test_the_papers_networks_have_the_sizes_that_it_tells_of() -> None:
+    """MobileNet is nearly ten times smaller than Inception v3 and can be scaled down; ResNet18 and an MLP: 12 M."""
+
+    def numbers(name: str) -> int:
+        with torch.device("meta"):  # nothing is drawn
+            module = build(Recipe(name, 128, weights="random"), 20, seed=0)
+        return sum(p.numel() for p in module.network.parameters())
+
+    mobile = [numbers(f"mobilenetv2_{width}") for width in ("100", "050", "035")]
+    assert mobile == sorted(mobile, reverse=True) and mobile[0] > 5 * mobile[2]
+    assert 8 < numbers("inception_v3") / mobile[0] < 12
+    perceptron = drawn((5 * 512, 256, 20), np.random.default_rng(0))
+    own = sum(array.size for array in (*perceptron.weights, *perceptron.biases))
+    assert numbers("resnet18") + own == pytest.approx(12e6, rel=0.05)
 
 
 @pytest.mark.parametrize("name", ["small", "lite0", "resnet18", "efficientnet_b0_030", "squeezenet"])

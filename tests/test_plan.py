@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headstart.backbones.table import BACKBONES
-from headstart.learn.plan import default_config, passes
+from headstart.learn.plan import FRAMES, default_config, passes
 from headstart.words.config import Config, Stage
 
 
@@ -24,6 +24,13 @@ def test_every_plan_is_a_configuration_that_the_backbones_can_run(
 def test_a_plan_begins_small_and_grows() -> None:
     pixels = [passing.pixels for passing in passes(default_config(500, 5, [(300, 200)]))]
     assert pixels == sorted(pixels) and pixels[0] <= 64 and len(pixels) > 1
+
+
+def test_of_clips_one_frame_comes_first_and_several_later() -> None:
+    found = passes(default_config(40, 4, [(320, 240)], "video"))
+    assert found[0].frames == 1 and {stage.backbone for stage in found[0].stages} == {"pixels", "lite0"}
+    assert {passing.frames for passing in found[1:]} == {FRAMES}
+    assert {passing.frames for passing in passes(default_config(40, 4, [(320, 240)]))} == {1}
 
 
 def test_passes_hold_all_stages_in_their_order_and_join_neighbours_of_one_size() -> None:

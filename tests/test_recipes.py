@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from headstart.methods import planned
 from headstart.recipes.seed_paper import WEIGHT_DECAY, config_for
 from headstart.words.config import Config
 from headstart.words.space import SPACES
+from headstart.words.task import Kind, Samples, Task
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
@@ -40,6 +43,15 @@ def test_of_clips_frames_are_drawn_within_segments_and_their_logits_averaged() -
     assert (recipe.selection, recipe.aggregation) == ("segments", "logits")
     still = config_for("image").recipe
     assert still is not None and still.frames == 1
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_it_is_what_the_method_transfer_does_unasked(kind: Kind) -> None:
+    samples = Samples("", ["a.png", "b.png"], np.array([0, 1]))
+    task = Task("made", kind, "single", ("a", "b"), samples)
+    assert planned("transfer", None, task) == config_for(kind)
+    own = config_for(kind, "mobilenetv2_100", 64)
+    assert planned("transfer", own, task) == own
 
 
 def test_the_papers_own_networks_are_in_its_space() -> None:

@@ -259,6 +259,18 @@ def test_from_a_library_it_chooses_by_kind_and_says_why_within_50_ms(tmp_path: o
         assert spent < 0.05
 
 
+def test_the_papers_rule_takes_the_configuration_of_the_prior_that_is_most_alike(tmp_path: object) -> None:
+    """Eq. 3: the nearest is the one with the smallest distance; its best configuration is the answer."""
+    told, tasks = library(tmp_path)
+    table, features = told.matrix(halves=False), told.all_features()
+    for name, right in (("letters", CONFIGS[2]), ("photos", CONFIGS[1])):
+        given_ = situation(table, told.priors, features, tasks[name])
+        found = select(given_, NearestIncumbent())
+        closest = max(given_.similarities, key=lambda prior: given_.similarities[prior])
+        assert found is not None and found.config == right and found.resembles[0] == closest
+        assert found.name == table.best(closest) and f"was best on {closest}" in found.reason
+
+
 def test_an_empty_library_and_one_of_bare_names_choose_nothing(tmp_path: object) -> None:
     told, tasks = library(tmp_path, count=2)
     empty = Performance.of((), (), np.zeros((0, 0)))

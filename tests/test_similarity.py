@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -171,6 +172,24 @@ def test_frechet_sees_spread_where_means_agree() -> None:
     assert own["wide"] == pytest.approx(0, abs=1e-4)
 
 
+@pytest.mark.parametrize("method", [NearestMean(), Frechet(), TTest(), TTest("effect")], ids=lambda m: m.name)
+def test_the_further_a_set_is_from_a_prior_the_less_it_is_like_it(method: Method, priors: Priors) -> None:
+    """No jumps as of a hash: what differs a little is told from what differs much."""
+    ranker, rows = method.fit(priors, 0), invented(seed=9)["fig"]
+    away = np.random.default_rng(5).normal(0, 1, D).astype(np.float32)
+    ranks = [ranker.rank(rows + step * away)["fig"] for step in (0.0, 0.5, 1.0, 2.0, 4.0)]
+    assert ranks == sorted(ranks, reverse=True) and len(set(ranks)) == len(ranks)
+
+
+@pytest.mark.parametrize("kind", ["kmeans", "centroid", "mlp_vote"])
+def test_the_majority_of_the_samples_decides(kind: str, priors: Priors) -> None:
+    ranker = CHEAP[kind].fit(priors, 0)
+    more = invented(seed=10)
+    strangers = 30 * more["lime"][:6]  # however far off: each has one vote
+    ranks = ranker.rank(np.concatenate([more["fig"][:9], strangers]))
+    assert nearest(ranks) == "fig" and sum(ranks.values()) == pytest.approx(1)
+
+
 def test_no_sample_decides_alone() -> None:
     priors = invented()
     ranker = Lda().fit(priors, 0)
@@ -241,6 +260,46 @@ def test_training_learns_what_no_line_separates_and_leaves_the_start_alone() -> 
     assert all(np.array_equal(a, b) for a, b in zip(before, (*start.weights, *start.biases), strict=True))
 
 
+def test_between_two_layers_is_swish() -> None:
+    one, none = np.eye(1, dtype=np.float32), np.zeros(1, np.float32)
+    network = Perceptron((one, 2 * one), (none, none))
+    inputs = np.array([[-3.0], [0.0], [0.5], [4.0]], np.float32)
+    expected = [2 * x / (1 + np.exp(-x)) for x in (-3.0, 0.0, 0.5, 4.0)]
+    assert network(inputs)[:, 0].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_sizes_are_those_of_the_papers_figure_2() -> None:
+    """128 samples of 512 features, five moments: 2560 numbers, two layers, 20 data sets."""
+    rng = np.random.default_rng(0)
+    priors = {f"set {n:02}": rng.random((128, 512), np.float32) for n in range(20)}
+    which = ("mean", "sd", "variance", "skewness", "kurtosis")
+    moments = MlpMoments(batch=128, which=which, neurons=16, vectors=2, steps=1).fit(priors)
+    assert [weight.shape for weight in moments.network.weights] == [(2560, 16), (16, 20)]
+    vote = MlpVote(neurons=16, steps=1).fit(priors)
+    assert [weight.shape for weight in vote.network.weights] == [(512, 16), (16, 20)]
+    assert len(vote.rank(priors["set 00"])) == 20
+
+
+def test_a_new_prior_trains_perceptrons_anew_and_leaves_what_a_t_test_keeps() -> None:
+    sets = invented()
+    few = {name: sets[name] for name in ("apple", "fig", "lime")}
+    before, after = TTest().fit(few), TTest().fit(sets)
+    kept = dict(zip(after.names, after.known, strict=True))
+    for name, old in zip(before.names, before.known, strict=True):
+        assert old.n == kept[name].n
+        assert np.array_equal(old.mean, kept[name].mean) and np.array_equal(old.sd, kept[name].sd)
+    perceptron = MlpVote(neurons=16, steps=5)
+    one, two = (perceptron.fit(known).network.weights for known in (few, sets))
+    assert (one[-1].shape[1], two[-1].shape[1]) == (3, 4) and not np.allclose(one[0], two[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_of_priors_are_not_kept(kind: str) -> None:
+    """What is asked at test time needs the batch, and of priors weights, means or centres alone."""
+    few, many = (len(pickle.dumps(CHEAP[kind].fit(invented(n), 0))) for n in (60, 600))
+    assert abs(many - few) < 100
+
+
 def test_welch_by_hand() -> None:
     one = Latent.of(np.array([[1.0, 0], [2, 0], [3, 0]], np.float32))  # mean 2, variance 1
     two = Latent.of(np.array([[5.0, 0], [9, 0]], np.float32))  # mean 7, variance 8
@@ -284,7 +343,8 @@ def test_draws_stay_in_the_papers_ranges(kind: str) -> None:
                 assert 100 <= method.iterations <= 500
             case MlpVote() | MlpMoments():
                 assert 1e-5 <= method.rate <= 1e-2 and 0 <= method.dropout <= 0.8
-                assert 1 <= method.batch <= 1024 and 16 <= method.neurons <= 1024
+                assert method.batch in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+                assert method.neurons in (16, 32, 64, 128, 256, 512, 1024)
                 assert not isinstance(method, MlpMoments) or (method.which and 0 <= method.trim <= 0.4)
 
 

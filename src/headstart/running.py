@@ -41,7 +41,7 @@ from headstart.store.evidence import Evidence
 from headstart.store.run import RunFolder
 from headstart.version import __version__
 from headstart.words.clock import Budget, Clock, CostClock, CpuClock
-from headstart.words.config import Config, Stage
+from headstart.words.config import HEADS, ONE_LABEL, Config, Stage
 from headstart.words.meter import Meter
 from headstart.words.task import Samples, Skipped, Task
 
@@ -365,7 +365,12 @@ def _require_reader(task: Task) -> None:
 
 
 def _check(config: Config, task: Task) -> None:
-    """That the package has what the stages name. Raises BadConfig."""
+    """That the package has what the stages name, and that some head can learn the labels. Raises BadConfig."""
+    if config.stages and task.labels == "multi" and set(config.heads) <= set(ONE_LABEL):
+        listed, others = " and ".join(config.heads), " or ".join(h for h in HEADS if h not in ONE_LABEL)
+        raise BadConfig(
+            f"these samples have several labels each, which {listed} cannot learn: add {others} to the heads"
+        )
     for stage in config.stages:
         row = find(stage.backbone)
         row.check(stage.pixels)

@@ -50,31 +50,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs `library figures`; returns the exit code."""
     from headstart.cli.library_list import complain
-    from headstart.meta.figures import best_scores, final_scores
-    from headstart.meta.portfolio import growth
-    from headstart.report.library_figures import Portfolio, Scores, write_portfolio, write_scores
+    from headstart.meta.kinds import of_kind
 
     _check(options)
     library = opened(options)
-    budget = Budget.parse(options.budget).seconds
-    table = library.matrix(options.t0, budget, options.clock)
+    table = library.matrix(options.t0, Budget.parse(options.budget).seconds, options.clock)
     if not table.n.any():
         raise BadInput("the library holds no run to draw: add some with `library search` or `library import`")
-    out = Path(options.out)
-    out.mkdir(parents=True, exist_ok=True)
-    area = f"area under the learning curve (t0 = {options.t0:g} s, T = {budget:g} s)"
-    final = options.score == "final"
-    best = best_scores(final_scores(library, options.clock) if final else table)
-    what = "score of the last prediction" if final else area
-    files = write_scores(out, Scores(best.priors, best.models, best.kinds, best.scores, what))
-    grown = growth(table, options.sizes)
-    said = [_told(table, name) for name in grown.members]
-    files += write_portfolio(out, Portfolio(said, grown.inside, grown.left_out, grown.oracle, area))
-    batches = _batches(options, library, table, area)
-    if batches is not None:
-        from headstart.report.library_figures import write_batches
-
-        files += write_batches(out, batches)
+    kinds = {name: library.priors[name].kind for name in table.priors}
+    every, files = sorted(set(kinds.values())), []
+    for kind in every:  # what was run on clips says nothing of pictures
+        out = Path(options.out) / kind if len(every) > 1 else Path(options.out)
+        out.mkdir(parents=True, exist_ok=True)
+        files += _drawn(options, library, of_kind(table, kinds, kind), out)
     complain(library.problems)
     if options.json:
         print(json.dumps({"files": [str(path) for path in files]}))
@@ -82,6 +70,31 @@ def run(options: argparse.Namespace) -> int:
         for path in files:
             print(printable(str(path)))
     return 0
+
+
+def _drawn(options: argparse.Namespace, library: Library, table: Performance, out: Path) -> list[Path]:
+    """All figures of one kind; the files."""
+    from headstart.meta.figures import best_scores, final_scores
+    from headstart.meta.portfolio import growth
+    from headstart.report.library_figures import (
+        Portfolio,
+        Scores,
+        write_batches,
+        write_portfolio,
+        write_scores,
+    )
+
+    budget = Budget.parse(options.budget).seconds
+    area = f"area under the learning curve (t0 = {options.t0:g} s, T = {budget:g} s)"
+    final = options.score == "final"
+    best = best_scores(final_scores(library.only(*table.priors), options.clock) if final else table)
+    what = "score of the last prediction" if final else area
+    files = write_scores(out, Scores(best.priors, best.models, best.kinds, best.scores, what))
+    grown = growth(table, options.sizes)
+    said = [_told(table, name) for name in grown.members]
+    files += write_portfolio(out, Portfolio(said, grown.inside, grown.left_out, grown.oracle, area))
+    batches = _batches(options, library.only(*table.priors), table, area)
+    return files + (write_batches(out, batches) if batches is not None else [])
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import BadInput
+from headstart.learn.plan import TAPS
 from headstart.meta.library import Library
 from headstart.meta.performance import Performance, Table
 from headstart.meta.similarity.contract import Method, nearest
-from headstart.words.config import PLAIN, Config
+from headstart.words.config import PLAIN, Config, Stage
 
+_USUAL = (TAPS, ("rgb16",), ("flow", "edges"))  # outputs that need no name in a figure
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 Rows = Mapping[str, NDArray[np.float32]]
@@ -47,11 +50,28 @@ class Recognised:
 
 
 def model_of(name: str, config: Config | None) -> str:
-    """What a configuration computes with, whatever its heads: `lite0@64/d10+head, small@32`."""
+    """What a configuration computes with, whatever its heads: `pixels@64, lite0@64+128/d10, small@32`.
+
+    Neighbouring stages that differ in pixels alone stand together; outputs are named where they are not the usual ones.
+    """
     if config is None:
         return name
-    parts = [f"{stage.name}/{'+'.join(stage.outputs)}" for stage in config.stages]
+    parts = []
+    for (backbone, frames, outputs), stages in groupby(config.stages, _alike):
+        sizes = "+".join(str(stage.pixels) for stage in stages)
+        parts.append(f"{backbone}@{sizes}" + (f"x{frames}" if frames > 1 else "") + _outputs(outputs))
     return ", ".join([*parts, *([config.recipe.name] if config.recipe else [])])
+
+
+def _alike(stage: Stage) -> tuple[str, int, tuple[str, ...]]:
+    return stage.backbone, stage.frames, stage.outputs
+
+
+def _outputs(outputs: tuple[str, ...]) -> str:
+    """`/d10+head`, nothing for the usual ones, and whether it is told how they change over a clip."""
+    plain = tuple(output for output in outputs if "+" not in output)
+    named = "" if plain in _USUAL else f"/{'+'.join(plain)}"
+    return named + (" moving" if len(plain) < len(outputs) else "")
 
 
 def kind_of(config: Config | None) -> str:
@@ -113,7 +133,8 @@ def recognised(
     """Fig. 6 for every prior, each with its source left out.
 
     rows: reference features by prior, float32 [n, f]; priors without any are left out. Batches larger than n are
-    drawn with replacement. Raises BadInput where fewer than two sources have rows.
+    drawn with replacement. An incumbent that was not run on the set is passed over for that of the next prior.
+    Raises BadInput where fewer than two sources have rows.
     """
     usable = [n for n in performance.priors if n in rows and len(rows[n]) > 1 and _ran(performance, n)]
     table = performance.subset(usable)
@@ -130,18 +151,35 @@ def recognised(
         for m, method in enumerate(methods):
             ranker = method.fit({name: rows[name] for name in fold.priors}, seed)
             for name in held:
-                area = table.filled()[table.row(name)]
+                areas = _areas(table, name, incumbents)
                 for s, size in enumerate(sizes):
                     rng = np.random.default_rng(
                         (seed, table.row(name), size)
                     )  # the same batches for all methods
-                    taken = [nearest(ranker.rank(_batch(rows[name], size, rng))) for _ in range(trials)]
-                    columns = [table.column(incumbents[prior]) for prior in taken]
-                    reached[m, table.row(name), s] = area[columns].mean()
+                    said = [ranker.rank(_batch(rows[name], size, rng)) for _ in range(trials)]
+                    reached[m, table.row(name), s] = np.mean([areas[_first(told, areas)] for told in said])
     same = np.array([np.nanmax(row) for row in table.values])
     names = tuple(method.name for method in methods)
     others = tuple(_others(table, i) for i in range(len(usable)))
     return Recognised(table.priors, names, tuple(sizes), trials, reached, same, others)
+
+
+def _areas(table: Performance, name: str, incumbents: Mapping[str, str]) -> dict[str, float]:
+    """What the incumbents of other priors reach on a prior, by their prior; those that were not run are left out.
+
+    Raises BadInput where none was.
+    """
+    row = table.values[table.row(name)]
+    found = {prior: float(row[table.column(config)]) for prior, config in incumbents.items()}
+    found = {prior: area for prior, area in found.items() if np.isfinite(area)}
+    if not found:
+        raise BadInput(f"no incumbent of another prior was run on {name}")
+    return found
+
+
+def _first(told: Mapping[str, float], areas: Mapping[str, float]) -> str:
+    """The most similar prior of those whose incumbent was run here."""
+    return nearest({prior: value for prior, value in told.items() if prior in areas})
 
 
 def _ran(performance: Performance, name: str) -> bool:
@@ -155,10 +193,4 @@ def _batch(rows: NDArray[np.float32], size: int, rng: np.random.Generator) -> ND
 def _others(table: Performance, i: int) -> dict[str, float]:
     """What the incumbents of the priors of other sources reach on prior i."""
     fold = table.without_source(table.sources[i])
-    found = {}
-    for name in fold.priors:
-        if _ran(fold, name):
-            value = float(table.values[i, table.column(fold.best(name))])
-            if np.isfinite(value):
-                found[name] = value
-    return found
+    return _areas(table, table.priors[i], {name: fold.best(name) for name in fold.priors if _ran(fold, name)})

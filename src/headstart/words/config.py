@@ -15,6 +15,7 @@ from headstart.words.recipe import Recipe
 
 Precision = Literal["auto", "fp32", "int8"]
 HEADS = ("means", "neighbours", "ridge", "lda")
+ONE_LABEL = ("means", "lda")  # heads that cannot learn several labels per sample
 PLAIN = ("pixels", "motion")  # backbones that are no networks: raw small pixels, and how they move
 STRIDE = 32  # a network halves its input five times
 
