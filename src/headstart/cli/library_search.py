@@ -172,7 +172,7 @@ def _searched(
 
     space = find_space(options.space, subject.task.kind, options.network or ())
     where = options.store or str(user_folder().parent / "searches")
-    place = where if "://" in where else Path(where) / f"{subject.name}.journal"
+    place = where if journal.is_address(where) else Path(where) / f"{subject.name}.journal"
     with journal.opened(place) as store:
         search = Search(store, subject.name, space, plan, subject.path)
         there, total = len(search.done), plan.schedule.evaluations

@@ -18,7 +18,7 @@ from typing import Any
 
 from headstart.errors import Busy
 from headstart.meta.brackets import Place
-from headstart.meta.journal import Store, is_gone, owner
+from headstart.meta.journal import Store, is_gone, owner, under_way
 from headstart.meta.objective import Evaluate, Here, Job, Outcome, Plan, Pool
 from headstart.meta.proposals import Point, distributions, optuna, propose
 from headstart.words.config import Config
@@ -61,12 +61,13 @@ class Search:
     def __init__(self, store: Store, prior: str, space: Space, plan: Plan, data: str = "") -> None:
         """store: from `journal.opened`. prior: its name. data: what evaluations are told of it, such as its folder.
 
-        Raises Busy where this very search is under way on another machine.
+        Raises Busy where this very search is under way in another process, here or elsewhere.
         """
         self.prior, self.space, self.plan, self._data = prior, space, plan, data or prior
-        self._alone = store.alone
+        self._store = store
         self._optuna = optuna()
         self.name = f"{prior} {space.name} {_mark(space, plan)}"
+        self._alone = store.claim(self.name)
         self._study = self._optuna.create_study(
             storage=store.storage, study_name=self.name, direction="maximize", load_if_exists=True
         )
@@ -137,6 +138,7 @@ class Search:
         return found.answers, found.budget
 
     def _begin(self, place: Place, answers: Mapping[str, Any], source: float | None) -> _Open:
+        self._store.check()  # else two who both hold themselves for the owner would do everything twice
         config = self.space.suggest(Given(answers))
         self._answers[place.root], self._digests[place.root] = answers, config.digest
         about = {
@@ -212,9 +214,7 @@ class Search:
         who, started = str(trial.user_attrs.get("owner", "")), trial.datetime_start
         age = datetime.now(started.tzinfo) - started
         if not (self._alone or is_gone(who) or age > _SILENT):
-            raise Busy(
-                f"the search {self.name!r} is under way: {who.replace(' ', ', process ')}; wait until it has ended"
-            )
+            raise Busy(under_way(self.name, who))
         self._study.tell(trial.number, state=self._optuna.trial.TrialState.FAIL)
 
 
