@@ -24,7 +24,7 @@ from headstart.meta.matrices import read
 from headstart.meta.performance import Performance, Table
 from headstart.meta.portfolio import growth
 from headstart.meta.regret import RegretModel
-from headstart.meta.select import HEADLINE
+from headstart.meta.rules import HEADLINE
 from headstart.meta.selectors.contract import Rule
 from headstart.meta.selectors.guarded import NeverLose
 from headstart.meta.selectors.neighbours import SoftNeighbours

@@ -27,8 +27,8 @@ from headstart.meta.evaluate import Evidence, evaluate
 from headstart.meta.library import SHIPPED, Library
 from headstart.meta.performance import Performance
 from headstart.meta.portfolio import growth
-from headstart.meta.rules import rules
-from headstart.meta.select import HEADLINE, evidence_of
+from headstart.meta.rules import HEADLINE, rules
+from headstart.meta.select import evidence_of
 from headstart.meta.selectors.contract import Probe, Probed
 from headstart.meta.selectors.table import as_data, markdown
 from headstart.words.config import Config

@@ -18,8 +18,8 @@ from headstart.meta.performance import Performance
 from headstart.meta.prior import Features, Prior
 from headstart.meta.record import Record
 from headstart.meta.regret import RegretModel
-from headstart.meta.rules import rules
-from headstart.meta.select import HEADLINE, described, evidence_of, select, situation
+from headstart.meta.rules import HEADLINE, rules
+from headstart.meta.select import DEFAULT, described, evidence_of, select, situation
 from headstart.meta.selectors.contract import Choice, Rule, Situation, View, single_best
 from headstart.meta.selectors.evidence import FittedLikeness, Seen, resemblance, tables, views
 from headstart.meta.selectors.guarded import NeverLose
@@ -203,10 +203,14 @@ def test_the_guard_needs_a_record_and_an_expected_gain() -> None:
     assert kept.config == noise.configs[single_best(noise)]
 
 
-def test_the_default_is_the_rule_that_was_fixed_before_the_library_existed() -> None:
+def test_the_headline_is_the_rule_that_was_fixed_before_the_library_existed() -> None:
     assert NeverLose(RegretModel(("simple", "moments", "landmarks")), 1.0, 0.1, 0.0) == HEADLINE
     names = [rule.name for rule in rules()]
     assert len(set(names)) == len(names) and HEADLINE.name in names
+
+
+def test_the_default_of_fit_never_loses_against_the_single_best() -> None:
+    assert SingleBest() == DEFAULT
 
 
 def library(tmp_path: object, count: int = 10, marks: bool = True) -> tuple[Library, dict[str, Seen]]:
@@ -250,7 +254,7 @@ def test_from_a_library_it_chooses_by_kind_and_says_why_within_50_ms(tmp_path: o
     table, features = told.matrix(halves=False), told.all_features()
     for name, right in (("letters", CONFIGS[2]), ("photos", CONFIGS[1])):
         start = time.process_time()
-        found = select(situation(table, told.priors, features, tasks[name]))
+        found = select(situation(table, told.priors, features, tasks[name], HEADLINE), HEADLINE)
         spent = time.process_time() - start
         assert found is not None and found.config == right and found.name == right.digest
         assert found.resembles[0].startswith(name) and 0.5 < found.resembles[1] <= 1

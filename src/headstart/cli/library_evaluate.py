@@ -27,8 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Runs `library evaluate`; returns the exit code."""
     from headstart.meta.evaluate import evaluate
-    from headstart.meta.rules import rules
-    from headstart.meta.select import HEADLINE, evidence_of
+    from headstart.meta.rules import HEADLINE, rules
+    from headstart.meta.select import evidence_of
     from headstart.meta.selectors.table import as_data, markdown, notes, plain
     from headstart.store.atomic import write_atomically
 

@@ -1,6 +1,7 @@
 """Choosing a configuration for a new task: the rule that `fit` uses, and what it says.
 
-The default was fixed before the library of the shared data sets existed (docs/decisions/019-selection.md).
+The headline was fixed before the library of the shared data sets existed. There it gained nothing, so `fit` uses the
+rule that cannot lose against the best average (docs/decisions/019-selection.md).
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from headstart.meta.performance import Performance
 from headstart.meta.prior import Features, Prior
-from headstart.meta.regret import RegretModel
 from headstart.meta.selectors import evidence
 from headstart.meta.selectors.contract import Choice, Probe, Rule, Situation
 from headstart.meta.selectors.evidence import Seen
-from headstart.meta.selectors.guarded import NeverLose
+from headstart.meta.selectors.plain import SingleBest
 from headstart.meta.similarity.contract import likeness, nearest
 from headstart.words.config import Config
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from headstart.meta.evaluate import Evidence
     from headstart.meta.library import Library
 
-HEADLINE: Rule = NeverLose(RegretModel())
+DEFAULT: Rule = SingleBest()
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,22 @@ def situation(
     priors: Mapping[str, Prior],
     features: Mapping[str, Features],
     seen: Seen,
+    rule: Rule = DEFAULT,
     probe: Probe | None = None,
 ) -> Situation:
-    """A new task as rules see it. priors, features: of the library, at least those of the table."""
+    """A new task as a rule sees it: views are left out where it needs none.
+
+    priors, features: of the library, at least those of the table.
+    """
     rows = [priors[name] for name in performance.priors]
-    views = evidence.views(evidence.tables(rows, features), evidence.own(seen, rows))
+    views = evidence.views(evidence.tables(rows, features), evidence.own(seen, rows)) if rule.needs else {}
     known = {name: features[name] for name in performance.priors if name in features}
     count = len(seen.features)
     alike = evidence.resemblance(seen.features.mean(axis=0), count, known) if count else {}
     return Situation(performance, alike, None, views, probe)
 
 
-def select(given: Situation, rule: Rule = HEADLINE) -> Selected | None:
+def select(given: Situation, rule: Rule = DEFAULT) -> Selected | None:
     """The configuration for a new task, and why; None where the library has no run of a known configuration."""
     table = given.performance
     if not table.configs or not table.n.any():
@@ -70,7 +74,7 @@ def select(given: Situation, rule: Rule = HEADLINE) -> Selected | None:
     closest = nearest(given.similarities) if given.similarities else ""
     share = likeness(given.similarities[closest]) if closest else 0.0
     said = f"resembles {closest} ({share:.2f}); " if closest else ""
-    reason = f"{said}starts with {described(config)}: it {choice.because}"
+    reason = f"{said}starts with {described(config)}, which {choice.because}"
     return Selected(replace(config, reason=reason), name, reason, choice, (closest, share))
 
 
