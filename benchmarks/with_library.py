@@ -102,7 +102,8 @@ def played(data: Path, arm: str, seed: int, folder: Path | None) -> dict[str, An
     return {
         "set": data.name, "arm": arm, "seed": seed, "T": T, "curve": [(t, score(truth, test)) for t, test in told],
         "said": said, "stages": [(s["backbone"], s["pixels"]) for s in document["config"]["stages"]],
-        "choose_ms": 1000 * document["timings"].get("choose", 0.0), "precision": document["precision"],
+        "choose_ms": 1000 * document["timings"].get("choose", 0.0),
+        "library_ms": 1000 * document["timings"].get("library", 0.0), "precision": document["precision"],
         "machine": document["machine"], "versions": versions(), "load": os.getloadavg()[0],
     }  # fmt: skip
 
@@ -155,7 +156,8 @@ def _head(runs: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _summary(every: Any, runs: Sequence[dict[str, Any]]) -> list[str]:
-    choose = np.array([run["choose_ms"] for run in runs if run["arm"] == "with"])
+    chose = [run for run in runs if run["arm"] == "with" and run["said"]]
+    choose, reading = (np.array([run[key] for run in chose]) for key in ("choose_ms", "library_ms"))
     error = every[:, 0].std(ddof=1) / np.sqrt(len(every)) if len(every) > 1 else float("nan")
     return [
         f"- mean over {len(every)} sets: ALC60 {every[:, 0].mean():+.4f} (standard error {error:.4f}), "
@@ -163,7 +165,7 @@ def _summary(every: Any, runs: Sequence[dict[str, Any]]) -> list[str]:
         f"- worst set: ALC60 {every[:, 0].min():+.4f}, ALC20 {every[:, 1].min():+.4f}, final {every[:, 2].min():+.4f}",
         f"- at least as high in ALC60: {(every[:, 0] >= 0).sum()} of {len(every)} sets",
         f"- time to choose, CPU ms: median {np.median(choose):.0f}, 90 % below {np.quantile(choose, 0.9):.0f}, "
-        f"most {choose.max():.0f}",
+        f"most {choose.max():.0f}; to load and read the library beside the run: median {np.median(reading):.0f}",
     ]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from headstart import model as models
-from headstart.choosing import Chooser, chooser
+from headstart.choosing import Chooser
 from headstart.data.arrays import Pictures, encode, items
 from headstart.data.scan import scan, scan_unlabelled
 from headstart.errors import BadBudget, BadInput
@@ -230,7 +230,7 @@ def _choosing(request: Request) -> Choosing | None:
     folders = None if request.library is True else request.library
 
     def made(task: Task, config: Config, budget: Budget) -> Chooser:
-        return chooser(task, config, budget, folders, request.held_out)
+        return Chooser(task, config, budget, folders, request.held_out)
 
     return made
 

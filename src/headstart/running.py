@@ -77,7 +77,7 @@ class Run:
 
         choose: makes what plans the stages after the first pass anew. For the rest see `api.Request`.
         """
-        self._challenge, self._choosing = challenge, choose
+        self._challenge = challenge
         self.task, self.folder, self.clock, self.budget = task, folder, clock, budget
         self.meter, self._cpu = Meter(), CpuClock()
         self._started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -87,6 +87,7 @@ class Run:
         if seed is not None:
             self.config = replace(self.config, seed=seed)
         _check(self.config, task)
+        self._chooser = None if choose is None else choose(task, self.config, budget)
         self.precision, why = _precision(self.config, clock)
         self._why = "; ".join(filter(None, [self.config.reason, why]))
         self._workers = os.cpu_count() or 1 if workers is None else workers
@@ -162,7 +163,7 @@ class Run:
             self._workers,
             self._refold,
             None if self._challenge is None else self._challenger,
-            None if self._choosing is None else self._choose,
+            None if self._chooser is None else self._choose,
         )
         self._learner = learner
         try:
@@ -181,8 +182,8 @@ class Run:
 
     def _choose(self, features: Features, evidence: Mapping[str, float]) -> str:
         """Plan the stages after the first pass by what the library says; why, or "" where it says nothing."""
-        assert self._choosing is not None
-        chosen = self._choosing(self.task, self.config, self.budget)(features, evidence)
+        assert self._chooser is not None
+        chosen = self._chooser(features, evidence)
         if chosen is None:
             return ""
         self._why = "; ".join(filter(None, [self._why, chosen.reason]))
@@ -217,6 +218,8 @@ class Run:
             self.clock.charge("publish", "model", 0, _bytes(snapshot.ensemble))
         if snapshot.test is not None:
             self.clock.charge("publish", "predictions", 0, snapshot.test.size)
+        if self._last is None and self._chooser is not None:
+            self._chooser.prepare(self.meter)  # not sooner: the first prediction is not to wait for it
         self._last = snapshot
 
     def _keep(self, snapshot: Snapshot, new_model: bool) -> None:

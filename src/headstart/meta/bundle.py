@@ -33,7 +33,7 @@ Configs = dict[str, tuple[str, Config]]
 _COLUMNS = ("config", "seed", "clock", "version", "budget", "failed", "n", "points", "halved")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bundle:
     """Records as columns.
 

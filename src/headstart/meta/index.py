@@ -33,7 +33,7 @@ BUDGETS = (30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 3600.0)  # seconds
 _FORMAT = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Index:
     """What an index file says.
 

@@ -55,7 +55,7 @@ class Entry:
     folders: tuple[Path, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Library:
     """Priors by name.
 

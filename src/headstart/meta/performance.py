@@ -15,7 +15,7 @@ from headstart.words.config import Config
 Table = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Performance:
     """The area under the learning curve of configurations (columns) on priors (rows).
 

@@ -95,7 +95,7 @@ class Prior:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Features:
     """What a prior looks like to a network.
 

@@ -14,7 +14,7 @@ from headstart.meta.performance import Table
 from headstart.meta.prior import Features, Prior
 from headstart.meta.selectors.contract import Vector, View
 from headstart.meta.similarity.contract import Method, Ranker
-from headstart.meta.similarity.nearest_mean import typical
+from headstart.meta.similarity.typical import typical
 
 MOMENTS_USED = ("mean", "sd")  # the higher ones are mostly noise in a batch of some dozen samples
 
@@ -23,12 +23,12 @@ MOMENTS_USED = ("mean", "sd")  # the higher ones are mostly noise in a batch of 
 class Seen:
     """What a run has seen of a new task after its first stage.
 
-    features: float32 [b, d], as `meta.fingerprint` gives them; b of 2 or more. landmarks: held-out evidence of cheap
-    models by name, as priors have it.
+    features: float32 [b, d], as `meta.fingerprint` gives them; b of 2 or more. simple: None where no rule asks for it,
+    for it takes reading the headers of files. landmarks: held-out evidence of cheap models by name, as priors have it.
     """
 
     features: NDArray[np.float32]
-    simple: Simple
+    simple: Simple | None
     landmarks: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -56,7 +56,7 @@ def landmark_names(priors: Sequence[Prior]) -> list[str]:
 
 def own(seen: Seen, priors: Sequence[Prior]) -> dict[str, Vector]:
     """The same of a new task, by kind; kinds of which nothing is known are left out."""
-    found: dict[str, Vector] = {"simple": seen.simple.vector()}
+    found: dict[str, Vector] = {} if seen.simple is None else {"simple": seen.simple.vector()}
     if len(seen.features) > 1:
         found["moments"] = moments(seen.features, MOMENTS_USED).astype(np.float64)
     marks = np.array([seen.landmarks.get(name, np.nan) for name in landmark_names(priors)])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headstart.meta.similarity.contract import Features, Priors, Ranks, batch, named, sets
 from headstart.meta.similarity.projection import Projection, principal
+from headstart.meta.similarity.typical import typical
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,3 @@ class FittedMeans:
         rows = self.project(batch(features, self.project.width))
         squared = ((rows.mean(axis=0) - self.means) ** 2).sum(axis=1)
         return named(self.names, -(squared - self.noise / len(rows)) / self.scale)
-
-
-def typical(means: NDArray[np.floating]) -> float:
-    """The median over priors of the squared distance to the nearest other one, means [priors, k]; 1 of a single one."""
-    if len(means) < 2:
-        return 1.0
-    squared = ((means[:, None] - means[None]) ** 2).sum(axis=2)
-    np.fill_diagonal(squared, np.inf)
-    return max(float(np.median(squared.min(axis=1))), 1e-12)
