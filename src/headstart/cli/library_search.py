@@ -166,13 +166,14 @@ def _searched(
 ) -> Iterator[Evaluation]:
     """All evaluations of the search on one data set, those that were there already first."""
     from headstart.meta import journal
+    from headstart.meta.database import is_address
     from headstart.meta.library import user_folder
     from headstart.meta.search import Search
     from headstart.words.space import find_space
 
     space = find_space(options.space, subject.task.kind, options.network or ())
     where = options.store or str(user_folder().parent / "searches")
-    place = where if journal.is_address(where) else Path(where) / f"{subject.name}.journal"
+    place = where if is_address(where) else Path(where) / f"{subject.name}.journal"
     with journal.opened(place) as store:
         search = Search(store, subject.name, space, plan, subject.path)
         there, total = len(search.done), plan.schedule.evaluations

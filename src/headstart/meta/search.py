@@ -18,7 +18,7 @@ from typing import Any
 
 from headstart.errors import Busy
 from headstart.meta.brackets import Place
-from headstart.meta.journal import Store, is_gone, owner, under_way
+from headstart.meta.claims import Store, is_gone, owner, under_way
 from headstart.meta.objective import Evaluate, Here, Job, Outcome, Plan, Pool
 from headstart.meta.proposals import Point, distributions, optuna, propose
 from headstart.words.config import Config
