@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headstart.choosing import continues
 from headstart.errors import BadInput
 from headstart.learn.plan import default_config
 from headstart.words.config import Config, Stage
@@ -87,6 +88,14 @@ def test_clips_may_be_looked_at_by_one_frame_or_by_several() -> None:
     assert {recipe.aggregation for recipe in recipes} == {"logits", "features", "convolution", "gru"}
     assert {"segments", "middle", "keyframe", "random", "even"} == {recipe.selection for recipe in recipes}
     assert {stage.frames for config in sampled("all") for stage in config.stages} == {1}
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_all_of_the_space_fit_goes_on_from_the_first_pass_of_the_plan(kind: Kind) -> None:
+    plan = default_config(0, 0, (), kind)
+    assert all(continues(config, plan) for config in sampled("fit", kind))
+    assert find_space("fit", kind).contains(plan)
+    assert not any(find_space("fit", kind).contains(config) for config in sampled("all", kind, 50))
 
 
 def test_the_plan_of_fit_is_in_the_frozen_space() -> None:

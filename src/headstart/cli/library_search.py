@@ -40,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="labelled folders, each with a labelled test/, that were added",
     )
-    add("--space", default="frozen", help="of configurations: paper, frozen or all (default frozen)")
+    add("--space", default="fit", help="of configurations: fit, frozen, paper or all (default fit)")
     add(
         "--network", action="append", metavar="NAME[@PIXELS]", help="of those that are trained, only this one"
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from headstart.errors import BadInput
-from headstart.words.config import HEADS, Config, Stage
+from headstart.words.config import HEADS, PLAIN, Config, Stage
 from headstart.words.space_recipes import MODERN, PAPER_NETWORKS, Chooser, Network, recipe_of, recipe_values
 from headstart.words.task import Kind
 
@@ -30,6 +30,7 @@ OUTPUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "cut d7 d10": ("lite0_cut", ("d7", "d10")),
 }
 """What may be taken from a network at one size: the backbone and its outputs."""
+_WHOLE = tuple(name for name, (backbone, _) in OUTPUTS.items() if backbone == "lite0")
 _NONE, _TINY = "none", "pixels"
 _HEADS = (" ".join(HEADS), "ridge lda", "ridge", "lda", "neighbours", "means")
 _FRAMES = 8
@@ -122,6 +123,27 @@ class Space:
         For a space without conditions that is the number of its hyperparameters.
         """
         return _dimension(self)
+
+
+@dataclass(frozen=True)
+class Continued(Space):
+    """What `fit` can go on with after the first pass of its plan: other stages, the rest as planned."""
+
+    name: str = "fit"
+    sizes: tuple[int, ...] = (32, 96, 128, 160, 224)
+
+    def suggest(self, chooser: Chooser) -> Config:
+        """As `Space.suggest`; of clips eight frames are looked at from the second pass on."""
+        video = self.kind == "video"
+        stages, frames = [_tiny(1), _stage("taps", 64, 1)], _FRAMES if video else 1
+        if video and chooser.suggest_categorical("then pixels", [False, True]):
+            stages.append(_tiny(frames))
+        if video and chooser.suggest_categorical("then motion", [False, True]):
+            stages.append(Stage("motion", 64, ("flow", "edges"), frames))
+        for size in (*((64,) if video else ()), *self.sizes):
+            which = chooser.suggest_categorical(f"then lite0@{size}", [_NONE, *_WHOLE])
+            stages += [] if which == _NONE else [_stage(which, size, frames)]
+        return Config(tuple(stages))
 
 
 class Drawn:
@@ -233,14 +255,28 @@ def _asked(config: Config) -> dict[str, Any]:
         outputs = tuple(output for output in stage.outputs if "+" not in output)
         name = f"lite0@{stage.pixels}{'!' * (stage.pixels == finest)}"
         found[name] = plain.get((stage.backbone, outputs), "others")
-    return found | recipe_values(config.recipe)
+    return found | _asked_later(config.stages[2:], plain) | recipe_values(config.recipe)
+
+
+def _asked_later(stages: Sequence[Stage], plain: Mapping[tuple[str, tuple[str, ...]], str]) -> dict[str, Any]:
+    """Answers of `Continued`: what comes after the first pass."""
+    backbones = {stage.backbone for stage in stages}
+    found: dict[str, Any] = {f"then {name}": name in backbones for name in ("pixels", "motion")}
+    found |= {f"then lite0@{size}": _NONE for size in (64, *Continued.sizes)}
+    for stage in stages:
+        if stage.backbone in PLAIN:
+            continue
+        outputs = tuple(output for output in stage.outputs if "+" not in output)
+        found[f"then lite0@{stage.pixels}"] = plain.get((stage.backbone, outputs), "others")
+    return found
 
 
 PAPER = Space("paper", sizes=(), networks=PAPER_NETWORKS, modern=False)
 FROZEN = Space("frozen")
 ALL = Space("all", networks=(*MODERN, *PAPER_NETWORKS))
-SPACES: Mapping[str, Space] = {space.name: space for space in (PAPER, FROZEN, ALL)}
-"""paper: section 5.4, the network among the choices. frozen: stages alone. all: both, and what came since."""
+SPACES: Mapping[str, Space] = {space.name: space for space in (PAPER, FROZEN, ALL, Continued())}
+"""paper: section 5.4, the network among the choices. frozen: stages alone. all: both, and what came since. fit: what
+`fit` can go on with."""
 
 
 def find_space(name: str, kind: Kind = "image", networks: Sequence[str] = ()) -> Space:
