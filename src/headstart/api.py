@@ -96,7 +96,7 @@ def fit(
     weights: its state dict, where it is not to come from the hub.
     method: "anytime" (the stages, and a network that is trained beside them where torch is installed), "frozen" (the
     stages alone) or "transfer" (one network, trained by the configuration's recipe or the paper's).
-    library: whether the stages after the first are chosen by what worked on the priors that the task resembles:
+    library: whether the stages after the first are those that did best on priors of the task's kind:
     True = those that come with the package and the user's own, a folder = those in it, False = the automatic plan.
     Raises BadInput for what cannot be learnt from, Busy when another process writes the same run folder.
     """

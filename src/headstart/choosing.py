@@ -1,4 +1,4 @@
-"""Which stages follow the first pass: what worked on the priors of the library that the task resembles."""
+"""Which stages follow the first pass: what worked on the priors of the library."""
 
 from __future__ import annotations
 
@@ -118,7 +118,13 @@ class Chooser:
             found = select(situation(known.table, known.library.priors, known.looks, seen_here))
         except HeadstartError:
             return None
-        return None if found is None else Chosen(found.config.stages, found.reason)
+        if found is None:
+            return None
+        prior, share = found.resembles
+        said = f"resembles {prior} ({share:.2f}); " if prior else ""
+        later = [stage.name for stage in found.config.stages[len(passes(self._config)[0].stages) :]]
+        said += f"goes on with {', '.join(later)}" if later else "ends with this pass"
+        return Chosen(found.config.stages, f"{said}, which {found.choice.because}")
 
 
 def continues(candidate: Config | None, config: Config) -> bool:
