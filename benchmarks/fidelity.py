@@ -41,7 +41,9 @@ def play(data: Path, table: str | None, out: Path) -> dict[str, Any]:
 
     clock = CostClock(load(table), workers=1) if table else CpuClock()
     workers = 0 if table else 1
-    request = api.Request(data / "train", Budget(T), out, data / "test", None, clock, workers)
+    request = api.Request(
+        data / "train", Budget(T), out, data / "test", None, clock, workers, method="frozen", library=False
+    )
     began, task, snapshots = time.process_time(), None, []
     for event in api.run(request):
         kind = type(event).__name__

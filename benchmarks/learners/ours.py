@@ -1,4 +1,7 @@
-"""headstart as it comes: one worker, the clock on CPU seconds, every published snapshot kept."""
+"""headstart by its automatic plan: one worker, the clock on CPU seconds, every published snapshot kept.
+
+Without the library of priors, which knows these data sets, and without a network that is trained beside.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,8 @@ def main() -> None:
         CpuClock(),
         workers=1,
         seed=chosen.seed,
+        method="frozen",
+        library=False,
     )
     for event in api.run(request):
         if isinstance(event, Task):
