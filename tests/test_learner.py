@@ -126,7 +126,9 @@ def test_workers_find_what_one_alone_finds(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     alone, together = Made(tmp_path / "a", 150, 30, 3).run(), Made(tmp_path / "b", 150, 30, 3).run(workers=2)
-    np.testing.assert_allclose(alone[-1].evidence, together[-1].evidence)
+    # Which solve on the way stands longest depends on when samples arrive.
+    np.testing.assert_allclose(alone[-1].evidence, together[-1].evidence, atol=0.005)
+    assert alone[-1].samples_seen == together[-1].samples_seen == 150
 
 
 @pytest.mark.slow

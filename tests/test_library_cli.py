@@ -149,4 +149,4 @@ def test_a_verb_whose_file_is_not_there_is_not_offered(monkeypatch: pytest.Monke
     monkeypatch.setitem(verb.VERBS, "moonwalk", "nothing")
     with pytest.raises(SystemExit, match="2"):
         call("moonwalk")
-    assert "headstart" in call("list")[0]
+    assert "priors" in call("list")[0]
