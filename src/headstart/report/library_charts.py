@@ -23,6 +23,7 @@ _NIGHT = (
     "text{fill:#ddd}.ground{fill:#1b1b1b}.grid{stroke:#444}.axis{stroke:#aaa}.row{stroke:#2c2c2c}"
     ".middle,.same{stroke:#eee}.thin{stroke:#a9c97a}.peer{stroke:#ff7a8a}"
 )
+_LABEL = 76  # characters of a row's name
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class _Scale:
 
 def strips(rows: Sequence[Strip], title: str, axis: str) -> str:
     """Rows of dots, the best at the top as given; a line at the middle of each. axis: what the values are."""
-    left = 28 + 7.2 * max((len(shorten(row.label, 34)) for row in rows), default=4)
+    left = 28 + 7.2 * max((len(shorten(row.label, _LABEL)) for row in rows), default=4)
     width, top, pitch = 640.0, 64.0, 20.0
     values = [dot.value for row in rows for dot in row.dots]
     low, high = _span(values)
@@ -110,7 +111,7 @@ def strips(rows: Sequence[Strip], title: str, axis: str) -> str:
 def _strip(row: Strip, scale: _Scale, y: float, left: float) -> str:
     parts = [
         f'<line class="row" x1="{left}" x2="{scale.start + scale.length}" y1="{y}" y2="{y}"/>'
-        f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{text(shorten(row.label, 34))}</text>'
+        f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{text(shorten(row.label, _LABEL))}</text>'
     ]
     for dot in row.dots:
         colour = KINDS.index(dot.kind) if dot.kind in KINDS else len(KINDS) - 1
@@ -152,11 +153,18 @@ def panels(
     return _document(max(right, 640.0) + 8, bottom + 6, title, "".join(parts))
 
 
+def _shown(panel: Panel) -> list[float]:
+    """What the frame must hold: all but the lower half of the thin levels, some of which lie so far down that the lines
+    could not be told apart."""
+    thin = sorted((level.value for level in panel.levels if level.kind == "thin"), reverse=True)
+    marked = [level.value for level in panel.levels if level.kind != "thin"]
+    return [*(v for line in panel.lines for v in line.values), *marked, *thin[: (len(thin) + 1) // 2]]
+
+
 def _panel(
     panel: Panel, names: Sequence[str], ticks: Sequence[str], x: float, y: float, wide: float, high: float
 ) -> str:
-    values = [v for line in panel.lines for v in line.values] + [level.value for level in panel.levels]
-    low, top = _span(values)
+    low, top = _span(_shown(panel))
     scale = _Scale(low, top, y + high, -high)
     step = wide / max(len(ticks) - 1, 1)
     places = max(math.ceil(-math.log10(nice((top - low) / 5)) - 1e-9), 1)
@@ -177,6 +185,8 @@ def _panel(
                 f"{text(name)}</text>"
             )
     for level in panel.levels:
+        if not low <= level.value <= top:
+            continue
         at = scale.at(level.value)
         parts.append(
             f'<line class="{level.kind}" x1="{x}" x2="{x + wide}" y1="{at:.1f}" y2="{at:.1f}">'

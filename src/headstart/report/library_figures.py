@@ -85,7 +85,8 @@ def write_batches(out: Path, batches: Batches) -> list[Path]:
     many = [_panel(batches, i) for i in range(len(batches.sets))]
     title = "Area reached when the configuration is taken from the prior that a batch is recognised as"
     axis = (
-        f"samples in the batch; {batches.what}, mean of {batches.trials} batches, the set's source left out"
+        f"samples in the batch; {batches.what}, mean of {batches.trials} batches, the set's source left out; "
+        "incumbents far below are not drawn"
     )
     ticks = [str(size) for size in batches.sizes]
     rows: list[tuple[str, str, str, str]] = []
