@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from pathlib import Path
 
 from headstart.cli.library import folders, opened
@@ -50,6 +51,6 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(as_data(verdict)))
     else:
-        page = f"{plain(verdict)}\n\n{notes(verdict)}"
+        page = f"{plain(verdict)}\n\n{textwrap.fill(notes(verdict), 80)}"
         print("\n".join(map(printable, page.splitlines())))  # names in it come from files
     return 0

@@ -14,7 +14,7 @@ HEADLINE: Rule = NeverLose(RegretModel())  # fixed before there was a library to
 
 def rules() -> tuple[Rule, ...]:
     """All rules that are compared; their number is said beside every table."""
-    simple = RegretModel(("simple",), "regret model, simple numbers only")
+    simple = RegretModel(("simple",), "regret model, simple")
     return (
         SingleBest(),
         NearestIncumbent(),
