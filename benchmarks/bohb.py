@@ -16,8 +16,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy
@@ -30,7 +30,7 @@ from headstart.challenge.labelled import labelled
 from headstart.meta import journal
 from headstart.meta.brackets import Schedule
 from headstart.meta.objective import Curve, Job, Outcome, Plan
-from headstart.meta.search import Search
+from headstart.meta.search import Evaluation, Search
 from headstart.words.space import Space, find_space
 
 PAPER = Schedule(1, 9, 3, 10)
@@ -39,7 +39,29 @@ RIVALS: Mapping[str, tuple[str, Schedule]] = {
     "Hyperband": ("random", PAPER),
     "random": ("random", Schedule(9, 9, 3, PAPER.evaluations)),
 }
+SECONDS = (30, 60, 120, 180, 240, 360)
 MARKS = (5, 9, 13, 20, 27, 40, 55, 73)  # evaluations after which the table looks
+
+
+@dataclass(frozen=True)
+class Searched:
+    """One search. incumbents: after each evaluation; seconds: simulated, spent so far; best: that anybody found."""
+
+    set: str
+    rival: str
+    repeat: int
+    incumbents: list[float]
+    seconds: list[float]
+    best: float
+
+    def regret(self, after: int) -> float:
+        """Of the incumbent after so many evaluations, nan where there is none."""
+        return self.best - self.incumbents[after - 1]
+
+    def regret_at(self, seconds: float) -> float:
+        """Of the incumbent once so many simulated seconds were spent."""
+        after = sum(spent <= seconds for spent in self.seconds)
+        return self.regret(after) if after else math.nan
 
 
 class Table:
@@ -65,24 +87,32 @@ class Table:
                 file.write(json.dumps({"digest": digest, "curve": self._curves[digest]}) + "\n")
         return Outcome(tuple(point for point in self._curves[digest] if point[0] <= job.seconds))
 
+    def took(self, evaluation: Evaluation) -> float:
+        """Simulated seconds of an evaluation: until the run ended, or its budget did."""
+        curve = self._curves[evaluation.config.digest]
+        return min(curve[-1][0] if curve else math.inf, evaluation.seconds)
+
     def best(self, plan: Plan) -> float:
         """The best value that anybody found."""
         return max(plan.value(Outcome(curve), self._T) for curve in self._curves.values())
 
 
-def incumbents(space: Space, plan: Plan, table: Table) -> list[float]:
-    """After each evaluation the value of the incumbent, nan before there is one."""
-    best, found = math.nan, []
+def incumbents(space: Space, plan: Plan, table: Table) -> tuple[list[float], list[float]]:
+    """After each evaluation the value of the incumbent, nan before there is one; and the simulated seconds so far."""
+    best, found, spent = math.nan, [], 0.0
+    seconds: list[float] = []
     with tempfile.TemporaryDirectory() as scratch, journal.opened(Path(scratch) / "journal") as store:
         for evaluation in Search(store, "prior", space, plan).run(table):
             if evaluation.budget == plan.schedule.most:
                 best = evaluation.value if math.isnan(best) else max(best, evaluation.value)
             found.append(best)
-    return found
+            spent += table.took(evaluation)
+            seconds.append(round(spent, 2))
+    return found, seconds
 
 
-def played(options: argparse.Namespace, name: str) -> Iterator[tuple[str, int, list[float], float]]:
-    """Rival, repeat, its incumbents, and then the best of all."""
+def played(options: argparse.Namespace, name: str) -> list[Searched]:
+    """All searches on one data set."""
     task = labelled(str(options.data / name)).task
     replayer = Replayer(task, load(str(options.table)), options.features or options.out / "features")
     table = Table(options.out / f"{name}.evaluations.jsonl", replayer, options.budget)
@@ -92,42 +122,42 @@ def played(options: argparse.Namespace, name: str) -> Iterator[tuple[str, int, l
         for rival, (model, schedule) in RIVALS.items():
             began = time.process_time()
             plan = Plan(schedule, options.budget, options.first, seed=seed, model=model)
-            runs.append((rival, seed, incumbents(space, plan, table)))
-            print(
-                f"{name} {rival} {seed}: {time.process_time() - began:.0f} CPU-s", file=sys.stderr, flush=True
-            )
-    best = table.best(plan)
-    yield from ((rival, seed, values, best) for rival, seed, values in runs)
+            runs.append((rival, seed, *incumbents(space, plan, table)))
+            spent = time.process_time() - began
+            print(f"{name} {rival} {seed}: {spent:.0f} CPU-s", file=sys.stderr, flush=True)
+    return [Searched(name, *run, table.best(plan)) for run in runs]
 
 
-def rows(results: Sequence[tuple[str, str, int, list[float], float]]) -> list[str]:
-    """The table as Markdown: mean regret and standard error over data sets and repeats."""
-    lines = [
-        "| evaluations | " + " | ".join(RIVALS) + " | BOHB better / worse than random |",
-        "|--:|" + "--:|" * 4,
-    ]
-    for mark in MARKS:
-        regrets = {
-            rival: np.array([best - values[mark - 1] for _, of, _, values, best in results if of == rival])
-            for rival in RIVALS
-        }
+def rows(results: Sequence[Searched]) -> list[str]:
+    """Mean regret and standard error over data sets and repeats, by evaluations and by seconds."""
+    lines = _table("evaluations", MARKS, results, Searched.regret)
+    return [*lines, "", *_table("simulated seconds", SECONDS, results, Searched.regret_at)]
+
+
+def _table(
+    title: str, marks: Sequence[int], results: Sequence[Searched], regret: Callable[[Searched, int], float]
+) -> list[str]:
+    lines = [f"| {title} | {' | '.join(RIVALS)} | BOHB better / worse than random |", "|--:|" + "--:|" * 4]
+    for mark in marks:
+        told = {rival: np.array([regret(r, mark) for r in results if r.rival == rival]) for rival in RIVALS}
         cells = []
-        for rival in RIVALS:
-            told = regrets[rival][~np.isnan(regrets[rival])]
-            error = told.std(ddof=1) / math.sqrt(len(told)) if len(told) > 1 else math.nan
-            cells.append(f"{told.mean():.4f} ± {error:.4f}" if len(told) else "none yet")
-        pairs = regrets["random"] - regrets["BOHB"]
+        for values in told.values():
+            there = values[~np.isnan(values)]
+            error = there.std(ddof=1) / math.sqrt(len(there)) if len(there) > 1 else math.nan
+            few = f" ({len(there)} of {len(values)})" if len(there) < len(values) else ""
+            cells.append(f"{there.mean():.4f} ± {error:.4f}{few}" if len(there) else "none yet")
+        pairs = told["random"] - told["BOHB"]
         lines.append(f"| {mark} | {' | '.join(cells)} | {(pairs > 0).sum()} / {(pairs < 0).sum()} |")
     return lines
 
 
-def gains(results: Sequence[tuple[str, str, int, list[float], float]]) -> list[str]:
+def gains(results: Sequence[Searched]) -> list[str]:
     """What BOHB is ahead after all evaluations, paired by repeat, on each data set and on all."""
     lines, means = [], {}
     for rival in ("random", "Hyperband"):
         every = []
-        for name in dict.fromkeys(name for name, *_ in results):
-            ends = {(who, seed): values[-1] for of, who, seed, values, _ in results if of == name}
+        for name in dict.fromkeys(result.set for result in results):
+            ends = {(r.rival, r.repeat): r.incumbents[-1] for r in results if r.set == name}
             apart = np.array([v - ends[rival, seed] for (who, seed), v in ends.items() if who == "BOHB"])
             error = apart.std(ddof=1) / math.sqrt(len(apart))
             every.append(apart.mean())
@@ -156,9 +186,8 @@ def main() -> None:
     parser.add_argument("--first", type=float, default=2.0, help="seconds of the smallest budget (default 2)")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    results = [(name, *run) for name in options.sets for run in played(options, name)]
-    keys = ("set", "rival", "repeat", "incumbents", "best")
-    (options.out / "bohb.json").write_text(json.dumps([dict(zip(keys, run, strict=True)) for run in results]))
+    results = [run for name in options.sets for run in played(options, name)]
+    (options.out / "bohb.json").write_text(json.dumps([asdict(run) for run in results]))
     head = (
         f"Regret of the incumbent on {', '.join(options.sets)}, {options.repeats} repeats each: area under the curve "
         f"(T = {options.budget:g} s, budgets from {options.first:g} s) lost against the best configuration that "

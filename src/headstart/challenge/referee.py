@@ -218,6 +218,7 @@ class _Referee:
             self._add("killed", words=self._ended)
         for told in self._child.end():
             self._hear(told)
+        self._room.trim()
         if (gone := self._child.gone) is not None:
             self._cpu, self._left = max(gone.seconds, self._cpu or 0.0), gone.left
         if self._began:
