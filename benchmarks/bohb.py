@@ -169,6 +169,10 @@ def gains(results: Sequence[Searched]) -> list[str]:
     return lines
 
 
+def _told(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 5)
+
+
 def main() -> None:
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(
@@ -187,7 +191,8 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     results = [run for name in options.sets for run in played(options, name)]
-    (options.out / "bohb.json").write_text(json.dumps([asdict(run) for run in results]))
+    told = [asdict(run) | {"incumbents": [_told(value) for value in run.incumbents]} for run in results]
+    (options.out / "bohb.json").write_text(json.dumps(told, separators=(",", ":")))
     head = (
         f"Regret of the incumbent on {', '.join(options.sets)}, {options.repeats} repeats each: area under the curve "
         f"(T = {options.budget:g} s, budgets from {options.first:g} s) lost against the best configuration that "

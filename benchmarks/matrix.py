@@ -27,7 +27,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from headstart.errors import HeadstartError
 from headstart.learn.plan import default_config
-from headstart.words.config import ONE_LABEL, Config, Stage
+from headstart.words.config import Config, Stage
 from headstart.words.recipe import Recipe
 
 T = 1200.0
@@ -186,15 +186,11 @@ def run(work: Work) -> tuple[str, int, float]:
         task = replace(labelled(str(work.data)).task, name=name)
         replayer = Replayer(task, load(str(work.table)), work.features)
         for entry, seed in missing:
-            if task.kind in entry.kinds and _learns(entry.config, task.labels):
+            # What cannot be run is no failed run.
+            if task.kind in entry.kinds and (entry.config is None or entry.config.learns(task.labels)):
                 _write(work, entry, seed, replayer)
                 made += 1
     return name, made, time.process_time() - began
-
-
-def _learns(config: Config | None, labels: str) -> bool:
-    """Whether any of the heads can learn the labels: what cannot be run is no failed run."""
-    return config is None or labels == "single" or not set(config.heads) <= set(ONE_LABEL)
 
 
 def _wanted(work: Work) -> Iterator[tuple[Entry, int]]:

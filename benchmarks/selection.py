@@ -22,7 +22,7 @@ import numpy as np
 from headstart.meta.evaluate import Evidence, Likeness, Verdict, evaluate
 from headstart.meta.matrices import read
 from headstart.meta.performance import Performance, Table
-from headstart.meta.portfolio import growth
+from headstart.meta.portfolio import Growth, growth
 from headstart.meta.regret import RegretModel
 from headstart.meta.rules import HEADLINE
 from headstart.meta.selectors.contract import Rule
@@ -110,13 +110,14 @@ def baseline(path: Path) -> float:
     return evaluate(read(path).performance(), [SingleBest()], Evidence()).lines[0].regret
 
 
-def portfolios(performance: Performance) -> str:
+def portfolios(performance: Performance, title: str = "portfolio") -> tuple[str, Growth]:
+    """The average best over the size, and the numbers behind it."""
     grown = growth(performance, 6)
     rows = [("in-sample", grown.inside), ("left out, in hindsight", grown.left_out)]
-    lines = [f"| portfolio | {' | '.join(str(k + 1) for k in range(len(grown.inside)))} | oracle |"]
+    lines = [f"| {title} | {' | '.join(str(k + 1) for k in range(len(grown.inside)))} | oracle |"]
     lines.append("|---|" + "---:|" * (len(grown.inside) + 1))
     lines += [f"| {name} | {' | '.join(f'{v:.4f}' for v in vs)} | {grown.oracle:.4f} |" for name, vs in rows]
-    return "\n".join(lines)
+    return "\n".join(lines), grown
 
 
 def section(path: Path, described: Mapping[str, list[float]]) -> tuple[str, dict[str, object]]:
@@ -133,7 +134,7 @@ def section(path: Path, described: Mapping[str, list[float]]) -> tuple[str, dict
         said += f"\n### {title.capitalize()}\n\n{markdown(verdict, compared()[-1].name)}"
         data["by_source" if by_source else "by_name"] = as_data(verdict)
         if by_source:
-            said += f"\n{portfolios(performance)}\n"
+            said += f"\n{portfolios(performance)[0]}\n"
     return said, data
 
 

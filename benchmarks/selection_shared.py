@@ -18,15 +18,16 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from benchmarks.selection import portfolios
 from headstart.bench.probing import Prober
 from headstart.challenge.calibrate_tables import load
 from headstart.challenge.labelled import labelled
 from headstart.choosing import continues
 from headstart.learn.plan import default_config
 from headstart.meta.evaluate import Evidence, evaluate
+from headstart.meta.kinds import of_kind
 from headstart.meta.library import SHIPPED, Library
 from headstart.meta.performance import Performance
-from headstart.meta.portfolio import growth
 from headstart.meta.rules import HEADLINE, rules
 from headstart.meta.select import evidence_of
 from headstart.meta.selectors.contract import Probe, Probed
@@ -73,18 +74,9 @@ def open_to_fit(table: Performance, kinds: Mapping[str, Kind]) -> list[str]:
 
 def portfolio(performance: Performance, kinds: Mapping[str, Kind], kind: Kind) -> tuple[str, dict[str, Any]]:
     """Average best over the size, of one kind."""
-    own = [name for name in performance.priors if kinds[name] == kind]
-    part = performance.subset(own)
-    part = part.subset(
-        configs=[c for c, ran in zip(part.configs, (part.n > 0).any(axis=0), strict=True) if ran]
-    )
-    grown = growth(part, 6)
-    rows = [("in-sample", grown.inside), ("left out, in hindsight", grown.left_out)]
-    lines = [f"| portfolio ({kind}s) | {' | '.join(str(k + 1) for k in range(len(grown.inside)))} | oracle |"]
-    lines.append("|---|" + "---:|" * (len(grown.inside) + 1))
-    lines += [f"| {name} | {' | '.join(f'{v:.4f}' for v in vs)} | {grown.oracle:.4f} |" for name, vs in rows]
+    text, grown = portfolios(of_kind(performance, kinds, kind), f"portfolio ({kind}s)")
     data = {"members": grown.members, "inside": grown.inside.tolist(), "left_out": grown.left_out.tolist()}
-    return "\n".join(lines), data
+    return text, data
 
 
 def sections(

@@ -120,11 +120,9 @@ class Chooser:
             return None
         if found is None:
             return None
-        prior, share = found.resembles
-        said = f"resembles {prior} ({share:.2f}); " if prior else ""
         later = [stage.name for stage in found.config.stages[len(passes(self._config)[0].stages) :]]
-        said += f"goes on with {', '.join(later)}" if later else "ends with this pass"
-        return Chosen(found.config.stages, f"{said}, which {found.choice.because}")
+        then = f"goes on with {', '.join(later)}" if later else "ends with this pass"
+        return Chosen(found.config.stages, f"{found.likeness}{then}, which {found.choice.because}")
 
 
 def continues(candidate: Config | None, config: Config) -> bool:

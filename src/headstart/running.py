@@ -369,7 +369,7 @@ def _require_reader(task: Task) -> None:
 
 def _check(config: Config, task: Task) -> None:
     """That the package has what the stages name, and that some head can learn the labels. Raises BadConfig."""
-    if config.stages and task.labels == "multi" and set(config.heads) <= set(ONE_LABEL):
+    if not config.learns(task.labels):
         listed, others = " and ".join(config.heads), " or ".join(h for h in HEADS if h not in ONE_LABEL)
         raise BadConfig(
             f"these samples have several labels each, which {listed} cannot learn: add {others} to the heads"

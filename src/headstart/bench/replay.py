@@ -95,6 +95,9 @@ class Replayer:
         if judged and (task.test is None or task.test.targets is None):
             raise BadInput(f"{task.name} has no labelled test split: it cannot say what a run was worth")
         self.task, self.table, self._folder, self._judged = task, table, folder, judged
+        if judged and task.test is not None:
+            self._truth = replace(task, train=task.test).indicator()
+            self._half = halves_of(self._truth)
         # Runs must not see the answers, not even by mistake.
         self._blind = replace(task, test=replace(task.test, targets=None) if judged and task.test else None)
         self._priors: dict[Precision, PriorFeatures] = {}
@@ -128,9 +131,7 @@ class Replayer:
 
     def _judgement(self, snapshots: Sequence[Snapshot]) -> tuple[Curve, Curve]:
         """The scores of the predictions, on all of the test split and on its two halves."""
-        assert self.task.test is not None
-        truth = replace(self.task, train=self.task.test).indicator()
-        first = halves_of(truth)
+        truth, first = self._truth, self._half
         told = [(s.seconds, s.test) for s in snapshots if s.test is not None]
         parts = [(score(truth[first], test[first]), score(truth[~first], test[~first])) for _, test in told]
         return [(seconds, score(truth, test)) for seconds, test in told], parts

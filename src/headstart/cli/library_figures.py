@@ -87,13 +87,14 @@ def _drawn(options: argparse.Namespace, library: Library, table: Performance, ou
     budget = Budget.parse(options.budget).seconds
     area = f"area under the learning curve (t0 = {options.t0:g} s, T = {budget:g} s)"
     final = options.score == "final"
-    best = best_scores(final_scores(library.only(*table.priors), options.clock) if final else table)
+    own = library.only(*table.priors)
+    best = best_scores(final_scores(own, options.clock) if final else table)
     what = "score of the last prediction" if final else area
     files = write_scores(out, Scores(best.priors, best.models, best.kinds, best.scores, what))
     grown = growth(table, options.sizes)
     said = [_told(table, name) for name in grown.members]
     files += write_portfolio(out, Portfolio(said, grown.inside, grown.left_out, grown.oracle, area))
-    batches = _batches(options, library.only(*table.priors), table, area)
+    batches = _batches(options, own, table, area)
     return files + (write_batches(out, batches) if batches is not None else [])
 
 

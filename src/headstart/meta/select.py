@@ -39,6 +39,11 @@ class Selected:
     choice: Choice
     resembles: tuple[str, float]
 
+    @property
+    def likeness(self) -> str:
+        """The beginning of a reason: "resembles glyphs (0.93); ", or "" where no prior could be compared."""
+        return _likeness(*self.resembles)
+
 
 def situation(
     performance: Performance,
@@ -73,9 +78,12 @@ def select(given: Situation, rule: Rule = DEFAULT) -> Selected | None:
     assert config is not None
     closest = nearest(given.similarities) if given.similarities else ""
     share = likeness(given.similarities[closest]) if closest else 0.0
-    said = f"resembles {closest} ({share:.2f}); " if closest else ""
-    reason = f"{said}starts with {described(config)}, which {choice.because}"
+    reason = f"{_likeness(closest, share)}starts with {described(config)}, which {choice.because}"
     return Selected(replace(config, reason=reason), name, reason, choice, (closest, share))
+
+
+def _likeness(prior: str, share: float) -> str:
+    return f"resembles {prior} ({share:.2f}); " if prior else ""
 
 
 def evidence_of(library: Library, performance: Performance) -> Evidence:

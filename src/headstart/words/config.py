@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from headstart.errors import BadConfig
 from headstart.words.checks import Rules, bad, check, number, one_of, show, some, whole
 from headstart.words.recipe import Recipe
+from headstart.words.task import LabelKind
 
 Precision = Literal["auto", "fp32", "int8"]
 HEADS = ("means", "neighbours", "ridge", "lda")
@@ -113,6 +114,10 @@ class Config:
         """What it is known by, 12 hex digits: of everything but the seed and the reason."""
         plain = dataclasses.asdict(dataclasses.replace(self, seed=0, reason=""))
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
+
+    def learns(self, labels: LabelKind) -> bool:
+        """Whether what it trains or any of its heads can learn such labels."""
+        return labels == "single" or not self.stages or not set(self.heads) <= set(ONE_LABEL)
 
     @staticmethod
     def from_json(text: str) -> Config:

@@ -76,7 +76,7 @@ class Space:
         finest = chooser.suggest_categorical("finest", [_TINY, *map(str, self.sizes)])
         frames = self._frames(chooser)
         motion = self.kind == "video" and frames > 1 and chooser.suggest_categorical("motion", [False, True])
-        moving = (Stage("motion", 64, ("flow", "edges"), frames),) if motion else ()
+        moving = (_motion(frames),) if motion else ()
         if finest == _TINY:
             return (_tiny(frames), *moving)
         first = (_tiny(frames),) if chooser.suggest_categorical("pixels", [False, True]) else ()
@@ -139,7 +139,7 @@ class Continued(Space):
         if video and chooser.suggest_categorical("then pixels", [False, True]):
             stages.append(_tiny(frames))
         if video and chooser.suggest_categorical("then motion", [False, True]):
-            stages.append(Stage("motion", 64, ("flow", "edges"), frames))
+            stages.append(_motion(frames))
         for size in (*((64,) if video else ()), *self.sizes):
             which = chooser.suggest_categorical(f"then lite0@{size}", [_NONE, *_WHOLE])
             stages += [] if which == _NONE else [_stage(which, size, frames)]
@@ -226,6 +226,10 @@ def _tiny(frames: int) -> Stage:
     return Stage("pixels", 64, ("rgb16", *more), frames)
 
 
+def _motion(frames: int) -> Stage:
+    return Stage("motion", 64, ("flow", "edges"), frames)
+
+
 def _stage(which: str, size: int, frames: int) -> Stage:
     backbone, outputs = OUTPUTS[which]
     varying = tuple(o for o in _VARYING if o.partition("+")[0] in outputs) if frames > 1 else ()
@@ -250,24 +254,25 @@ def _asked(config: Config) -> dict[str, Any]:
         "first_per_class": config.first_per_class,
     }
     found |= {f"lite0@{size}": _NONE for size in SIZES}
-    plain = {outputs: name for name, outputs in OUTPUTS.items()}
     for stage in networks:
-        outputs = tuple(output for output in stage.outputs if "+" not in output)
-        name = f"lite0@{stage.pixels}{'!' * (stage.pixels == finest)}"
-        found[name] = plain.get((stage.backbone, outputs), "others")
-    return found | _asked_later(config.stages[2:], plain) | recipe_values(config.recipe)
+        found[f"lite0@{stage.pixels}{'!' * (stage.pixels == finest)}"] = _which(stage)
+    return found | _asked_later(config.stages[2:]) | recipe_values(config.recipe)
 
 
-def _asked_later(stages: Sequence[Stage], plain: Mapping[tuple[str, tuple[str, ...]], str]) -> dict[str, Any]:
+def _which(stage: Stage) -> str:
+    """What a stage takes of its network: the inverse of `_stage`."""
+    outputs = tuple(output for output in stage.outputs if "+" not in output)
+    return next((name for name, taken in OUTPUTS.items() if taken == (stage.backbone, outputs)), "others")
+
+
+def _asked_later(stages: Sequence[Stage]) -> dict[str, Any]:
     """Answers of `Continued`: what comes after the first pass."""
     backbones = {stage.backbone for stage in stages}
     found: dict[str, Any] = {f"then {name}": name in backbones for name in ("pixels", "motion")}
     found |= {f"then lite0@{size}": _NONE for size in (64, *Continued.sizes)}
     for stage in stages:
-        if stage.backbone in PLAIN:
-            continue
-        outputs = tuple(output for output in stage.outputs if "+" not in output)
-        found[f"then lite0@{stage.pixels}"] = plain.get((stage.backbone, outputs), "others")
+        if stage.backbone not in PLAIN:
+            found[f"then lite0@{stage.pixels}"] = _which(stage)
     return found
 
 
