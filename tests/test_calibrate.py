@@ -27,6 +27,7 @@ from headstart.data.effort import Effort, Efforts
 from headstart.data.squares import LARGE
 from headstart.errors import BadInput
 from headstart.words.clock import CostClock
+from headstart.words.cost_checks import check_rows
 from headstart.words.costs import Cost, CostTable, Point
 from headstart.words.growth import along, isotonic
 from invented import invented
@@ -418,6 +419,19 @@ def test_a_clock_that_is_none_is_refused(
     tables.save(invented(NETWORKS, (64,)), tables.path_of("made"))
     assert run("fit", image_folder, "--out", tmp_path / "run", *more) == 2
     assert words in capsys.readouterr().err
+
+
+def test_lines_of_noisy_cells_make_a_table_that_is_accepted() -> None:
+    """Also where rounding would leave a call with one item a little cheaper than at a smaller size."""
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        seconds = rng.uniform(1e-6, 1e-3, (4, 3))
+        cells = [
+            cell(float(seconds[i, j]), n, size)
+            for i, size in enumerate((16, 64, 480, 960))
+            for j, n in enumerate((1, 8, 32))
+        ]
+        check_rows(entries(cells, [], []).rows)
 
 
 @pytest.mark.slow

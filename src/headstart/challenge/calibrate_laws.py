@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -68,7 +69,8 @@ def _lines(cells: Sequence[Cell]) -> Iterable[Cost]:
     per_item = isotonic([max(_line(some)[1], _LEAST) for some in groups])
     least = 0.0
     for size, some, slope in zip(sizes, groups, per_item, strict=True):
-        fixed = max(_fixed(some, slope), least - slope, 0.0)
+        # A unit in the last place more: else rounding may leave a call with one item cheaper than at a smaller size.
+        fixed = max(_fixed(some, slope), least - slope + math.ulp(least), 0.0)
         least = fixed + slope
         yield Cost(cells[0].kind, cells[0].name, size, fixed, slope, _repeats(some), _spread(some))
 
